@@ -1,0 +1,1 @@
+"""The adapters that read this machine: ``dotenv``, ``env``, ``file`` and ``dir``."""

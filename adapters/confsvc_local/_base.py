@@ -1,0 +1,28 @@
+"""What the local adapters share: one document after another, as none of them has a round trip to save."""
+
+from collections.abc import Mapping, Sequence
+from typing import ClassVar
+
+from confsvc.adapter import Backend, Deadline, Outcome
+from confsvc.reference import Reference
+
+__all__ = ["LocalAdapter"]
+
+
+class LocalAdapter:
+    """An adapter that reads documents one by one."""
+
+    options: ClassVar[Mapping[str, Mapping[str, object]]] = {}
+    parameters: ClassVar[frozenset[str]] = frozenset()
+    local: ClassVar[bool] = True
+    keeps_names: ClassVar[bool] = False
+
+    def __init__(self, backend: Backend) -> None:
+        self._backend = backend
+
+    def fetch(self, references: Sequence[Reference], *, deadline: Deadline) -> Mapping[Reference, Outcome]:
+        """See ``confsvc.adapter.Adapter``."""
+        return {reference: self._read(reference, deadline) for reference in references}
+
+    def _read(self, reference: Reference, deadline: Deadline) -> Outcome:
+        raise NotImplementedError

@@ -1,0 +1,73 @@
+"""``dir:///etc/shop/``: a folder with one file for each field.
+
+That is how Kubernetes mounts Secrets and ConfigMaps, Docker its secrets, and systemd its credentials. Kubernetes swaps
+a link called ``..data`` to change all files at once, so a folder that has one is read through it, opened only once:
+https://kubernetes.io/docs/concepts/configuration/configmap/#mounted-configmaps-are-updated-automatically
+"""
+
+import os
+from collections.abc import Mapping
+
+from confsvc.adapter import Deadline, Document, Outcome
+from confsvc.errors import AdapterError, Malformed, NotFound
+from confsvc.reference import Reference
+from confsvc_local._base import LocalAdapter
+from confsvc_local._reading import error_of, read_file, resolve_path
+
+__all__ = ["DirectoryAdapter"]
+
+_PROJECTED = "..data"
+
+
+class DirectoryAdapter(LocalAdapter):
+    """Reads folders of small files. An empty path is ``$CREDENTIALS_DIRECTORY``, where systemd puts credentials."""
+
+    def _read(self, reference: Reference, deadline: Deadline) -> Outcome:
+        path = reference.path or self._backend.environ.get("CREDENTIALS_DIRECTORY", "")
+        if not path:
+            return NotFound("`CREDENTIALS_DIRECTORY` is not set, and the reference names no folder")
+        found = _read_folder(resolve_path(self._backend, path), deadline)
+        return found if isinstance(found, AdapterError) else Document(found, secret=False)
+
+
+def _read_folder(path: str, deadline: Deadline) -> Mapping[str, bytes] | AdapterError:
+    try:
+        handle = _open_folder(path)
+    except OSError as error:
+        found = error_of(error)
+        return NotFound("no such folder") if isinstance(found, NotFound) else found
+    except ValueError:
+        return Malformed("its path holds a NUL")
+    try:
+        return _read_fields(handle, deadline)
+    except OSError as error:
+        return error_of(error)
+    finally:
+        os.close(handle)
+
+
+def _open_folder(path: str) -> int:
+    """Open the folder whose files are to be read: the one ``..data`` leads to now, where there is such a link."""
+    flags = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
+    handle = os.open(path, flags)
+    try:
+        return os.open(_PROJECTED, flags, dir_fd=handle)
+    except FileNotFoundError:
+        return os.dup(handle)
+    finally:
+        os.close(handle)
+
+
+def _read_fields(handle: int, deadline: Deadline) -> Mapping[str, bytes] | AdapterError:
+    found: dict[str, bytes] = {}
+    with os.scandir(handle) as entries:
+        # Hidden files are nobody's settings: editors' leftovers, and Kubernetes' own links.
+        names = sorted(entry.name for entry in entries if not entry.name.startswith(".") and not entry.is_dir())
+    for name in names:
+        data = read_file(name, deadline, folder=handle)
+        if isinstance(data, NotFound):  # it was listed: an error must not become an absence
+            return Malformed(f"`{name}` leads to nothing")
+        if isinstance(data, AdapterError):
+            return type(data)(f"`{name}`: {data.message}")
+        found[name] = data
+    return found

@@ -1,0 +1,27 @@
+"""``env://NAME`` and ``env://?prefix=SHOP_``: this process's own environment."""
+
+from confsvc.adapter import Deadline, Document, Outcome
+from confsvc.errors import Malformed, NotFound
+from confsvc.reference import Reference
+from confsvc_local._base import LocalAdapter
+
+__all__ = ["EnvironmentAdapter"]
+
+
+class EnvironmentAdapter(LocalAdapter):
+    """Reads environment variables: one by its name, or all those with a prefix, which is kept in their names."""
+
+    parameters = frozenset({"prefix"})
+    keeps_names = True
+
+    def _read(self, reference: Reference, deadline: Deadline) -> Outcome:
+        deadline.check()
+        environ = self._backend.environ
+        prefix = reference.parameter("prefix")
+        if not reference.path:
+            return Document({name: text for name, text in environ.items() if name.startswith(prefix)}, secret=False)
+        if prefix:
+            return Malformed("a name and a prefix exclude each other")
+        if reference.path not in environ:
+            return NotFound(f"`{reference.path}` is not set")
+        return Document(environ[reference.path], secret=False)

@@ -1,0 +1,78 @@
+"""Finding the line of a key in a TOML file. Only used once something is wrong: tomllib keeps no positions."""
+
+import re
+
+__all__ = ["line_of"]
+
+_HEADER = re.compile(r"\s*\[(\[)?([^\]#]+)\]")
+_KEY_PART = re.compile(r"""\s*(?:"((?:[^"\\]|\\.)*)"|'([^']*)'|([A-Za-z0-9_-]+))\s*""")
+_INLINE_KEY = re.compile(r"""(?:^|[{,])\s*(?:"((?:[^"\\]|\\.)*)"|'([^']*)'|([A-Za-z0-9_-]+))\s*=""")
+_TRIPLE = ('"""', "'''")
+
+
+def line_of(text: str, path: tuple[str, ...]) -> int:
+    """Return the line, from 1, where the key ``path`` is written, or its nearest parent; 0 if none is."""
+    best, best_line = 0, 0
+    for number, found in _keys(text):
+        shared = _shared(found, path)
+        if shared > best and (shared == len(found) or shared == len(path)):
+            best, best_line = shared, number
+    return best_line
+
+
+def _shared(found: tuple[str, ...], path: tuple[str, ...]) -> int:
+    count = 0
+    for mine, theirs in zip(found, path, strict=False):
+        if mine != theirs:
+            break
+        count += 1
+    return count
+
+
+def _keys(text: str) -> list[tuple[int, tuple[str, ...]]]:
+    """List (line, full key) of every table header and every key, inline tables' and arrays' items included."""
+    found: list[tuple[int, tuple[str, ...]]] = []
+    table: tuple[str, ...] = ()
+    key: tuple[str, ...] = ()
+    quote, depth, item = "", 0, 0
+    for number, line in enumerate(text.splitlines(), 1):
+        if quote:
+            quote = "" if quote in line else quote
+            continue
+        if depth:  # inside of an array that spans lines: people write one item a line
+            if '"' in line or "'" in line:
+                found.append((number, (*key, str(item))))
+                item += 1
+        elif header := _HEADER.match(line):
+            table = _parts(header[2])
+            found.append((number, table))
+            continue
+        elif (parts := _parts(line)) and "=" in line:
+            key, item = (*table, *parts), 0
+            found.append((number, key))
+            _, _, value = line.partition("=")
+            found += [(number, (*key, inner)) for inner in _inline(value)]
+        depth += _depth(line)
+        quote = next((mark for mark in _TRIPLE if line.count(mark) % 2), "")
+    return found
+
+
+def _parts(text: str) -> tuple[str, ...]:
+    parts = []
+    position = 0
+    while match := _KEY_PART.match(text, position):
+        parts.append(match[1] or match[2] or match[3] or "")
+        position = match.end()
+        if text[position : position + 1] != ".":
+            break
+        position += 1
+    return tuple(parts)
+
+
+def _inline(value: str) -> list[str]:
+    return [m[1] or m[2] or m[3] or "" for m in _INLINE_KEY.finditer(value)] if value.lstrip().startswith("{") else []
+
+
+def _depth(line: str) -> int:
+    bare = re.sub(r"""("(?:[^"\\]|\\.)*"|'[^']*'|#.*)""", "", line)
+    return bare.count("[") + bare.count("{") - bare.count("]") - bare.count("}")

@@ -1,0 +1,154 @@
+"""The contract that a backend keeps.
+
+An adapter has one required method, ``fetch``: many references in, the outcome of each one out. It never returns less
+than it was asked for, never raises for what a backend said, and never turns an error into an absence.
+"""
+
+import time
+from collections.abc import Mapping, Sequence
+from typing import ClassVar, NamedTuple, Protocol, runtime_checkable
+
+from confsvc._light import import_submodule
+from confsvc.errors import AdapterError, DeadlineError
+from confsvc.reference import Reference
+from confsvc.secret import Secret
+
+__all__ = [
+    "Adapter",
+    "Backend",
+    "Closeable",
+    "Content",
+    "Deadline",
+    "Document",
+    "Lease",
+    "Outcome",
+    "import_submodule",
+    "is_bootstrap",
+]
+
+Content = str | bytes | Mapping[str, object]
+
+
+# What opens the store is not for the program that gets one setting from it.
+_BOOTSTRAP = frozenset(
+    {f"{tool}_{name}" for tool in ("VAULT", "BAO") for name in ("TOKEN", "ROLE_ID", "SECRET_ID", "TOKEN_FILE")}
+)
+
+
+def is_bootstrap(name: str) -> bool:
+    """Tell whether the environment variable ``name`` holds a credential, or an option, of confsvc itself."""
+    return name in _BOOTSTRAP or name.startswith("CONFSVC_")
+
+
+class Deadline:
+    """One moment by which everything must be done, on the monotonic clock."""
+
+    __slots__ = ("at", "seconds")
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds = seconds
+        self.at = time.monotonic() + seconds
+
+    def remaining(self) -> float:
+        """Seconds left, never below zero."""
+        return max(0.0, self.at - time.monotonic())
+
+    def check(self) -> None:
+        """Raise ``DeadlineError`` when no time is left."""
+        if not self.remaining():
+            raise DeadlineError(f"no answer within {self.seconds:g} s")
+
+
+class Lease(NamedTuple):
+    """How long a dynamic secret lives: its id, its life in seconds from the read, and whether it can be renewed."""
+
+    id: str
+    duration: float
+    renewable: bool
+
+
+class Document:
+    """What one read returns: text, bytes, or a mapping of fields.
+
+    ``content`` is kept as a secret whatever it is. ``secret`` says whether the store it came from holds secrets: then
+    every value read from it is one. ``notes`` are warnings for the user, free of values. ``version`` is the store's
+    own name of the version read, empty if it has none.
+    """
+
+    __slots__ = ("content", "lease", "notes", "secret", "version")
+
+    def __init__(
+        self,
+        content: Content,
+        *,
+        version: str = "",
+        lease: Lease | None = None,
+        secret: bool = True,
+        notes: Sequence[str] = (),
+    ) -> None:
+        self.content: Secret[Content] = Secret(content)
+        self.version = version
+        self.lease = lease
+        self.secret = secret
+        self.notes = tuple(notes)
+
+    def __repr__(self) -> str:
+        return f"Document(version={self.version!r}, secret={self.secret})"
+
+
+Outcome = Document | AdapterError
+
+
+class Backend(NamedTuple):
+    """A configured instance of an adapter.
+
+    ``options`` is what the manifest says of it, checked against the adapter's ``options``. ``directory`` is what
+    relative paths are relative to. ``environ`` is the environment of this process: what the manifest leaves open.
+    """
+
+    name: str
+    adapter: str
+    options: Mapping[str, object]
+    directory: str
+    environ: Mapping[str, str]
+
+    def public_environ(self) -> dict[str, str]:
+        """Return the environment without bootstrap credentials: what fetched text may be mixed with."""
+        return {name: text for name, text in self.environ.items() if not is_bootstrap(name)}
+
+
+class Adapter(Protocol):
+    """What every backend implements.
+
+    ``options`` are the keys its ``[backends.NAME]`` table takes, each with a JSON Schema; ``parameters`` the ``?name=``
+    its references take. ``local`` adapters read this machine: their paths may contain ``..``. ``keeps_names`` ones hold
+    environment variables, whose names are kept as written. Making one does no I/O.
+    """
+
+    options: ClassVar[Mapping[str, Mapping[str, object]]]
+    parameters: ClassVar[frozenset[str]]
+    local: ClassVar[bool]
+    keeps_names: ClassVar[bool]
+
+    def __init__(self, backend: Backend) -> None: ...
+
+    def fetch(self, references: Sequence[Reference], *, deadline: Deadline) -> Mapping[Reference, Outcome]:
+        """Read the documents ``references`` name (they have no fragment), all of them, within ``deadline``.
+
+        Returns the outcome of every reference: a document, ``NotFound`` only where the backend said so with
+        authority, ``Denied``, ``Unauthenticated``, ``Throttled``, ``Unavailable`` or ``Malformed``.
+
+        Raises:
+            DeadlineError: the deadline passed.
+
+        """
+        ...
+
+
+@runtime_checkable
+class Closeable(Protocol):
+    """An adapter that holds something: connections, a login. It is closed when the resolution is done."""
+
+    def close(self) -> None:
+        """Give it back. Called once, also after a failed fetch."""
+        ...

@@ -1,0 +1,114 @@
+"""The command line: one file for each command, imported only when it is run."""
+
+import os
+from importlib import import_module
+
+from confsvc._suggest import did_you_mean
+from confsvc.cli import output
+from confsvc.errors import ConfsvcError, InternalError, UsageError
+
+__all__ = ["ALIASES", "COMMANDS", "run"]
+
+# name -> what it does, in the order of the help
+COMMANDS = {
+    "exec": "resolve, validate, inject, and become the command",
+    "check": "does every setting resolve and validate? prints no value",
+    "explain": "which layer won, what it shadowed, version and age; prints no value",
+    "get": "one value, exactly as stored",
+    "export": "all values, in one of several formats",
+    "init": "write a manifest from an existing .env",
+    "schema": "JSON Schemas: of the settings, or of the manifest for editors",
+    "completion": "shell completion for bash, zsh and fish",
+}
+ALIASES = {"run": "exec"}
+
+# Options that may also stand before the command, and whether they take a value.
+_LEADING = {"-e": 1, "--env": 1, "-f": 1, "--file": 1, "-q": 0, "--quiet": 0, "-v": 0, "--json": 0, "--no-color": 0}
+
+
+def run(argv: list[str]) -> int:
+    """Run one command. Returns the exit status; every expected failure has been told on stderr by then."""
+    _pin_standard_streams()
+    _die_of_signals()
+    failure: ConfsvcError
+    try:
+        return _dispatch(argv)
+    except ConfsvcError as error:
+        failure = error
+    except BrokenPipeError:
+        # Whoever read our output has seen enough. What is left must not be flushed into the closed pipe at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        return 0
+    except Exception as error:  # noqa: BLE001 - the last line: a traceback could show values
+        failure = _internal(error)
+    output.report(failure)
+    return failure.exit_status
+
+
+def _dispatch(argv: list[str]) -> int:
+    output.configure(argv)
+    argv = _command_first(argv)
+    name = ALIASES.get(argv[0], argv[0]) if argv else "--help"
+    if name in {"-h", "--help", "help"}:
+        output.write(_help())
+        return 0 if argv else UsageError.exit_status
+    if name in {"-V", "--version"}:
+        from confsvc._version import __version__
+
+        output.write(f"confsvc {__version__}\n")
+        return 0
+    if name not in COMMANDS:
+        what = "option" if name.startswith("-") else "command"
+        raise UsageError(f"unknown {what} `{name}`{did_you_mean(name, [*COMMANDS, *ALIASES])}", hint="confsvc --help")
+    status: int = import_module(f"confsvc.cli.{name}").main(argv[1:])
+    return status
+
+
+def _command_first(argv: list[str]) -> list[str]:
+    """Move options that stand before the command behind it."""
+    position = 0
+    while position < len(argv) and argv[position] in _LEADING:
+        position += 1 + _LEADING[argv[position]]
+    return [*argv[position : position + 1], *argv[:position], *argv[position + 1 :]]
+
+
+def _help() -> str:
+    width = max(map(len, COMMANDS))
+    commands = "".join(f"  {name:{width}}  {text}\n" for name, text in COMMANDS.items())
+    return (
+        "confsvc injects an environment's configuration and secrets into a process.\n\n"
+        "usage: confsvc COMMAND [options]\n"
+        "       confsvc exec [-e ENV] [-f FILE] -- COMMAND…\n\n"
+        f"commands:\n{commands}\n"
+        "`confsvc COMMAND --help` has the options of each.\n"
+    )
+
+
+def _internal(error: Exception) -> InternalError:
+    """Say where it went wrong, by file and line: an unexpected error's own text could hold a value."""
+    trace = error.__traceback__
+    while trace and trace.tb_next:
+        trace = trace.tb_next
+    where = f" at {os.path.basename(trace.tb_frame.f_code.co_filename)}:{trace.tb_lineno}" if trace else ""
+    return InternalError(f"a bug in confsvc: {type(error).__name__}{where}", hint="please report it, with this line")
+
+
+def _pin_standard_streams() -> None:
+    """Where stdin, stdout or stderr is closed, put /dev/null there, so that no file of ours gets its number.
+
+    The new descriptors are not inherited: the child finds them closed, as we did.
+    """
+    while (descriptor := os.open(os.devnull, os.O_RDWR)) <= 2:  # noqa: PLR2004 - the three standard streams
+        pass
+    os.close(descriptor)
+
+
+def _die_of_signals() -> None:
+    """Let Ctrl-C end us at once, without a traceback; as PID 1 also let the signals end us that it would ignore."""
+    import signal
+
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+    if os.getpid() == 1:
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            signal.signal(number, lambda received, _frame: os._exit(128 + received))

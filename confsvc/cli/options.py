@@ -1,0 +1,152 @@
+"""Options that several commands share, and what they become."""
+
+import argparse
+import os
+from collections.abc import Sequence
+from typing import NoReturn
+
+from confsvc._suggest import did_you_mean
+from confsvc.cli import output
+from confsvc.discovery import find_manifest
+from confsvc.errors import ManifestError, UsageError
+from confsvc.inject.environment import parent_environment
+from confsvc.manifest import Manifest, load_manifest, manifest_of_sources
+from confsvc.resolution import Resolution
+from confsvc.resolver import TIMEOUT, Request, Resolved, resolve_request
+from confsvc.types import parse_duration
+
+__all__ = ["Parser", "find_and_load", "request_of", "resolve"]
+
+
+class Parser(argparse.ArgumentParser):
+    """A parser that raises our errors, and whose every command knows how to speak (``-q``, ``--json``, …)."""
+
+    def __init__(self, command: str, description: str, usage: str = "", epilog: str = "") -> None:
+        super().__init__(
+            prog=f"confsvc {command}",
+            usage=f"confsvc {command} {usage}" if usage else None,
+            description=description,
+            epilog=epilog or None,
+            allow_abbrev=False,
+            add_help=False,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
+        speaking = self.add_argument_group("output")
+        speaking.add_argument("-h", "--help", action="help", help="show this help")
+        speaking.add_argument("-q", "--quiet", action="store_true", help="no warnings")
+        speaking.add_argument("-v", "--verbose", action="store_true", help="say what is being done")
+        speaking.add_argument("--json", action="store_true", help="errors, and reports, as JSON")
+        speaking.add_argument("--no-color", action="store_true", help="no colour; NO_COLOR does the same")
+
+    def manifest_options(self) -> None:
+        """Add ``-e`` and ``-f``."""
+        group = self.add_argument_group("manifest")
+        group.add_argument("-e", "--env", metavar="ENV", help="the environment; else CONFSVC_ENV, else the default")
+        group.add_argument("-f", "--file", metavar="FILE", help="the manifest; else CONFSVC_FILE, else searched upward")
+
+    def resolve_options(self) -> None:
+        """Add what decides which values there are."""
+        self.manifest_options()
+        group = self.add_argument_group("resolving")
+        group.add_argument("-s", "--schema", metavar="MOD:NAME", help="a pydantic model or dataclass as the schema")
+        group.add_argument("--source", metavar="REF", action="append", default=[], help="a source; no manifest needed")
+        group.add_argument("--set", metavar="NAME=VALUE", action="append", default=[], help="decide one setting here")
+        group.add_argument("--only", metavar="A,B", action="append", default=[], help="resolve these settings alone")
+        group.add_argument("--override", action="store_true", help="the process environment decides nothing")
+        group.add_argument("--timeout", metavar="TIME", help=f"for everything together, default {TIMEOUT:g}s")
+
+    def error(self, message: str) -> NoReturn:
+        """Raise a UsageError, with the nearest option for one that does not exist."""
+        unknown = message.removeprefix("unrecognized arguments: ").split(" ")[0]
+        if unknown != message.split(" ")[0] and unknown.startswith("-"):
+            message = f"unknown option `{unknown}`{did_you_mean(unknown, self._option_string_actions)}"
+        raise UsageError(message, hint=f"{self.prog} --help")
+
+    def read(self, argv: Sequence[str]) -> argparse.Namespace:
+        """Parse ``argv`` and check that stray arguments are told as what they are."""
+        return self.parse_args(argv)
+
+
+def find_and_load(args: argparse.Namespace) -> Manifest:
+    """Return the manifest that ``-f``, CONFSVC_FILE or the upward search finds.
+
+    Raises:
+        ManifestError: there is none, or it is wrong.
+
+    """
+    file = args.file or os.environ.get("CONFSVC_FILE", "")
+    if not file:
+        file = find_manifest(os.getcwd(), os.environ)
+    if not file:
+        raise ManifestError(
+            "no confsvc.toml here or above, and no [tool.confsvc] in a pyproject.toml",
+            hint="`confsvc init` writes one; `--source dotenv://.env` needs none",
+        )
+    return load_manifest(file)
+
+
+def request_of(args: argparse.Namespace, *, read_all: bool = False) -> Request:
+    """Return what the options ask for, with the manifest loaded."""
+    if args.source:
+        if args.file:
+            raise UsageError("--source and --file exclude each other: a source needs no manifest")
+        manifest = manifest_of_sources(args.source, os.getcwd())
+        environment = ""
+    else:
+        manifest = find_and_load(args)
+        environment = args.env or os.environ.get("CONFSVC_ENV", "")
+    target = args.schema or manifest.schema_target
+    schema = None
+    if target:
+        from confsvc.models import import_schema
+
+        schema = import_schema(target, manifest.directory)
+    return Request(
+        manifest,
+        environment,
+        schema,
+        given=_given(args.set),
+        only=frozenset(name for names in args.only for name in names.split(",") if name),
+        override=args.override,
+        timeout=_timeout(args.timeout),
+        environ=parent_environment(),
+        read_all=read_all,
+    )
+
+
+def resolve(request: Request) -> Resolution:
+    """Resolve, warn, and return the resolution.
+
+    Raises:
+        ResolutionError: something is wrong with it.
+
+    """
+    return attempt(request).unwrap()
+
+
+def attempt(request: Request) -> Resolved:
+    """Resolve as far as possible, and warn."""
+    resolved = resolve_request(request)
+    for warning in resolved.resolution.warnings:
+        output.warn(warning)
+    return resolved
+
+
+def _given(pairs: Sequence[str]) -> dict[str, str]:
+    given = {}
+    for pair in pairs:
+        name, separator, value = pair.partition("=")
+        if not separator or not name:
+            raise UsageError("--set takes NAME=VALUE")
+        given[name] = value
+    return given
+
+
+def _timeout(text: str | None) -> float:
+    if text is None:
+        return TIMEOUT
+    duration = parse_duration(text)
+    if duration is None or duration.total_seconds() <= 0:
+        raise UsageError(f"--timeout takes a duration such as 30s, not `{text}`")
+    seconds: float = duration.total_seconds()
+    return seconds

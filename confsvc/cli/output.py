@@ -1,0 +1,147 @@
+"""What people and programs see: the one place that renders errors, warnings and tables.
+
+Data goes to stdout, everything else to stderr. Nothing here ever gets a value to print, but for ``write``.
+"""
+
+import os
+import sys
+from collections.abc import Iterable, Sequence
+
+from confsvc.errors import ConfsvcError, OutputError, Problem, ResolutionError
+
+__all__ = ["configure", "note", "printable", "progress", "report", "table", "warn", "write", "write_json"]
+
+_RED, _YELLOW, _BOLD, _RESET = "\x1b[31m", "\x1b[33m", "\x1b[1m", "\x1b[0m"
+
+_state = {"json": False, "quiet": False, "verbose": False, "color": False}
+
+
+def configure(argv: Sequence[str]) -> None:
+    """Read the options that say how to speak, before the others are parsed: their errors are rendered too."""
+    ours = list(argv[: argv.index("--")] if "--" in argv else argv)
+    _state["json"] = "--json" in ours
+    _state["quiet"] = "-q" in ours or "--quiet" in ours
+    _state["verbose"] = "-v" in ours or "--verbose" in ours
+    plain = "--no-color" in ours or "NO_COLOR" in os.environ or os.environ.get("TERM") == "dumb"
+    _state["color"] = not plain and sys.stderr is not None and sys.stderr.isatty()
+
+
+def is_json() -> bool:
+    """Whether ``--json`` was given."""
+    return _state["json"]
+
+
+def is_verbose() -> bool:
+    """Whether ``-v`` was given."""
+    return _state["verbose"]
+
+
+def write(data: str | bytes) -> None:
+    """Write data to stdout.
+
+    Raises:
+        OutputError: stdout is closed, or its disk is full.
+
+    """
+    failure = ""
+    data = data if isinstance(data, bytes) else data.encode(errors="surrogateescape")
+    if sys.stdout is None:
+        failure = "stdout is closed"
+    else:
+        try:
+            sys.stdout.flush()
+            sys.stdout.buffer.write(data)
+            sys.stdout.buffer.flush()
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            failure = f"stdout cannot be written: {os.strerror(error.errno or 0).lower()}"
+    if failure:
+        raise OutputError(failure)
+
+
+def write_json(value: object) -> None:
+    """Write ``value`` to stdout as JSON, indented."""
+    from json import dumps
+
+    write(dumps(value, indent=2, ensure_ascii=False) + "\n")
+
+
+def warn(message: str) -> None:
+    """Say on stderr that something is odd. ``-q`` silences it."""
+    if not _state["quiet"]:
+        _say(f"{_paint('warning:', _YELLOW)} {printable(message)}")
+
+
+def note(message: str) -> None:
+    """Say on stderr what is going on, with ``-v``."""
+    if _state["verbose"]:
+        _say(printable(message))
+
+
+def report(error: ConfsvcError) -> None:
+    """Tell an error: what, one aligned line for each problem, and what to do next."""
+    if _state["json"]:
+        from json import dumps
+
+        _say(dumps({"error": error_data(error)}, ensure_ascii=False))
+        return
+    problems = error.problems
+    if len(problems) == 1 and not isinstance(error, ResolutionError):
+        place = f"{problems[0].place}: " if problems[0].place else ""
+        _say(f"{_paint('error:', _RED)} {printable(place + problems[0].message)}")
+    else:
+        _say(f"{_paint('error:', _RED)} {printable(error.message)}")
+        _say(table([_row(problem) for problem in problems]))
+    hints = dict.fromkeys(hint for hint in (error.hint, *(p.hint for p in problems)) if hint)
+    for number, hint in enumerate(list(hints)[:3]):
+        _say(("" if number else "\n") + f"{_paint('hint:', _BOLD)} {printable(hint)}")
+
+
+def error_data(error: ConfsvcError) -> dict[str, object]:
+    """Return an error as data, the same that ``report`` prints."""
+    return {
+        "code": error.code,
+        "message": error.message,
+        "exit_status": error.exit_status,
+        "problems": [problem._asdict() for problem in error.problems],
+    }
+
+
+def _row(problem: Problem) -> tuple[str, ...]:
+    if not problem.name and problem.place:
+        return (problem.place, problem.reference, problem.message) if problem.reference else (
+            problem.place,
+            problem.message,
+        )
+    return (problem.name or problem.reference, problem.reference if problem.name else "", problem.message)
+
+
+def table(rows: Iterable[Sequence[str]]) -> str:
+    """Align ``rows`` in columns, indented by two spaces; columns that are empty everywhere are left out."""
+    cells = [[printable(cell) for cell in row] for row in rows]
+    widest = max((len(row) for row in cells), default=0)
+    cells = [row + [""] * (widest - len(row)) for row in cells]
+    widths = [max((len(row[n]) for row in cells), default=0) for n in range(widest)]
+    lines = ("  ".join(f"{cell:{width}}" for cell, width in zip(row, widths, strict=True) if width) for row in cells)
+    return "\n".join(f"  {line}".rstrip() for line in lines)
+
+
+def printable(text: str) -> str:
+    """Return ``text`` with control and direction characters escaped: names from a store must not drive a terminal."""
+    if text.isprintable():
+        return text
+    return "".join(char if char.isprintable() or char == "\n" else f"\\u{ord(char):04x}" for char in text)
+
+
+def _paint(text: str, color: str) -> str:
+    return f"{color}{text}{_RESET}" if _state["color"] else text
+
+
+def _say(text: str) -> None:
+    if sys.stderr is None:
+        return
+    try:
+        sys.stderr.write(text + "\n")
+    except (OSError, ValueError):
+        return  # nobody can be told; the exit status still speaks

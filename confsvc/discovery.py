@@ -1,0 +1,94 @@
+"""Finding the manifest."""
+
+import os
+
+from confsvc.errors import ManifestError
+
+__all__ = ["FILE", "OVERLAY", "PYPROJECT", "find_manifest", "read_limited"]
+
+FILE = "confsvc.toml"
+OVERLAY = "confsvc.local.toml"
+PYPROJECT = "pyproject.toml"
+_LIMIT = 1024 * 1024
+
+
+def find_manifest(start: str, environ: "os._Environ[str] | dict[str, str]") -> str:
+    """Search upward from the folder ``start``. Returns the manifest's absolute path, or an empty string.
+
+    The search ends at the repository's root, at ``$HOME``, and where another file system begins.
+
+    Raises:
+        ManifestError: the nearest manifest belongs to another user, who is not root.
+
+    """
+    folder = os.path.realpath(start)
+    home = os.path.realpath(environ["HOME"]) if environ.get("HOME") else ""
+    device = _device(folder)
+    while True:
+        for name in (FILE, PYPROJECT):
+            path = os.path.join(folder, name)
+            if os.path.isfile(path) and (name == FILE or _has_table(path)):
+                _check_owner(path)
+                return path
+        parent = os.path.dirname(folder)
+        at_border = folder == home or os.path.exists(os.path.join(folder, ".git")) or _device(parent) != device
+        if parent == folder or at_border:
+            return ""
+        folder = parent
+
+
+def _device(folder: str) -> int:
+    try:
+        return os.stat(folder).st_dev
+    except OSError:
+        return -1
+
+
+def _has_table(path: str) -> bool:
+    """Tell whether a pyproject.toml has ``[tool.confsvc]``; one that cannot be parsed has none of ours."""
+    import tomllib
+
+    try:
+        data = tomllib.loads(read_limited(path))
+    except (ManifestError, ValueError, RecursionError):
+        return False
+    return isinstance(data.get("tool"), dict) and "confsvc" in data["tool"]
+
+
+def _check_owner(path: str) -> None:
+    owner = os.stat(path).st_uid
+    if owner not in {0, os.geteuid()}:
+        raise ManifestError(
+            f"`{path}` belongs to another user (uid {owner}), and a manifest can run code",
+            hint=f"if you trust it, name it: -f {path}",
+        )
+
+
+def read_limited(path: str) -> str:
+    """Read a manifest's text.
+
+    Raises:
+        ManifestError: it cannot be read, is larger than 1 MiB, is not a regular file, or is not UTF-8.
+
+    """
+    reason = ""
+    data = b""
+    try:
+        # A FIFO or a device must not make every start hang.
+        handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        with open(handle, "rb") as file:
+            if not os.path.isfile(path):
+                reason = "is not a regular file"
+            else:
+                data = file.read(_LIMIT + 1)
+    except OSError as error:
+        reason = f"cannot be read: {os.strerror(error.errno or 0).lower()}"
+    if len(data) > _LIMIT:
+        reason = "is larger than 1 MiB"
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        reason, text = "is not UTF-8", ""
+    if reason:
+        raise ManifestError(f"`{path}` {reason}")
+    return text

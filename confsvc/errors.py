@@ -1,0 +1,234 @@
+"""Every way confsvc can say no, in one tree.
+
+    ConfsvcError
+    ├── UsageError                64  the command line is wrong
+    ├── ManifestError             78  what was written is wrong; carries every problem found
+    │   ├── BadReferenceError     78
+    │   └── UnknownEnvironmentError   78
+    ├── AdapterError                  what a backend can say; the list is closed
+    │   ├── NotFound              65
+    │   ├── Malformed             65
+    │   ├── Denied                77
+    │   ├── Unauthenticated       77
+    │   ├── Unavailable           69
+    │   └── Throttled             75
+    ├── DeadlineError             75  silence until the deadline
+    ├── InvalidError              65  a value is missing, or does not fit its type
+    ├── ResolutionError           the highest-ranking of its problems
+    ├── OutputError               73  the output cannot be written
+    ├── CommandError              126 or 127
+    └── InternalError             70  a bug in confsvc
+
+Exit statuses follow BSD's sysexits(3), then the shell's 126 and 127. No error holds a value, a token, or text
+that a backend sent: there is no field for one. Raise them outside of ``except`` blocks, so that no context hangs on.
+"""
+
+from collections.abc import Iterable
+from typing import ClassVar, NamedTuple
+
+__all__ = [
+    "AdapterError",
+    "BadReferenceError",
+    "CommandError",
+    "ConfsvcError",
+    "DeadlineError",
+    "Denied",
+    "InternalError",
+    "InvalidError",
+    "Malformed",
+    "ManifestError",
+    "NotFound",
+    "OutputError",
+    "Problem",
+    "ResolutionError",
+    "Throttled",
+    "Unauthenticated",
+    "Unavailable",
+    "UnknownEnvironmentError",
+    "UsageError",
+    "exit_status_of",
+]
+
+# With several problems the most fundamental decides: a wrong manifest, then credentials, data, outages.
+_RANK = (78, 77, 65, 69, 75)
+
+
+class Problem(NamedTuple):
+    """One thing that is wrong. It can be printed anywhere: no field of it can hold a value."""
+
+    code: str
+    message: str
+    name: str = ""
+    reference: str = ""
+    place: str = ""
+    hint: str = ""
+    exit_status: int = 70
+
+
+def exit_status_of(problems: Iterable[Problem]) -> int:
+    """Return the exit status of the highest-ranking problem, 70 if none has a known one."""
+    statuses = {problem.exit_status for problem in problems}
+    return next((status for status in _RANK if status in statuses), 70)
+
+
+class ConfsvcError(Exception):
+    """The root. ``code`` is stable, ``hint`` says what to do next, ``exit_status`` is what a command ends with."""
+
+    code: ClassVar[str] = "internal"
+    exit_status: int = 70
+
+    def __init__(self, message: str, *, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+    @property
+    def problems(self) -> tuple[Problem, ...]:
+        """Everything wrong, at least one."""
+        return (self.problem(),)
+
+    def problem(self, *, name: str = "", reference: str = "", place: str = "") -> Problem:
+        """Return this error as a problem of the setting ``name``, read from ``reference``, written at ``place``."""
+        return Problem(self.code, self.message, name, reference, place, self.hint, self.exit_status)
+
+
+class UsageError(ConfsvcError):
+    """The command line, or the arguments of a library call, are wrong."""
+
+    code = "usage"
+    exit_status = 64
+
+
+class _Collected(ConfsvcError):
+    """An error made of problems."""
+
+    def __init__(self, message: str, problems: Iterable[Problem] = (), *, hint: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self._problems = tuple(problems)
+
+    @property
+    def problems(self) -> tuple[Problem, ...]:
+        return self._problems or (self.problem(),)
+
+
+class ManifestError(_Collected):
+    """The manifest is wrong: unknown keys, bad types, cycles. All problems at once, with file and line."""
+
+    code = "manifest"
+    exit_status = 78
+
+
+class BadReferenceError(ManifestError):
+    """A reference does not follow the grammar, or names no backend."""
+
+    code = "manifest.reference"
+
+
+class UnknownEnvironmentError(ManifestError):
+    """No environment of this name is in the manifest."""
+
+    code = "manifest.environment"
+
+
+class AdapterError(ConfsvcError):
+    """What a backend can say instead of a document. Only the six classes below are ever used."""
+
+    title: ClassVar[str] = "error"
+
+
+class NotFound(AdapterError):
+    """The backend answered, with authority, that it is not there. The only error a lower layer may mend."""
+
+    code = "not_found"
+    title = "not found"
+    exit_status = 65
+
+
+class Malformed(AdapterError):
+    """It is there, but it is not what it should be: not JSON, not text, deleted, not a regular file."""
+
+    code = "malformed"
+    title = "malformed"
+    exit_status = 65
+
+
+class Denied(AdapterError):
+    """The backend knows who we are and says no."""
+
+    code = "denied"
+    title = "denied"
+    exit_status = 77
+
+
+class Unauthenticated(AdapterError):
+    """The backend does not know who we are: no credentials, or it refused them."""
+
+    code = "unauthenticated"
+    title = "not authenticated"
+    exit_status = 77
+
+
+class Unavailable(AdapterError):
+    """No usable answer: refused, reset, 5xx, sealed, TLS failed."""
+
+    code = "unavailable"
+    title = "unavailable"
+    exit_status = 69
+
+
+class Throttled(AdapterError):
+    """The backend asks for patience, and the deadline leaves none."""
+
+    code = "throttled"
+    title = "throttled"
+    exit_status = 75
+
+
+class DeadlineError(ConfsvcError):
+    """Silence until the deadline of the whole resolution."""
+
+    code = "deadline"
+    exit_status = 75
+    title: ClassVar[str] = "no answer"
+
+
+class InvalidError(ConfsvcError):
+    """A value is missing, or does not fit its setting's type or constraints."""
+
+    code = "invalid"
+    exit_status = 65
+
+
+class ResolutionError(_Collected):
+    """Some settings could not be resolved; ``problems`` has every one, in the manifest's order."""
+
+    code = "resolution"
+
+    def __init__(self, message: str, problems: Iterable[Problem], *, hint: str = "") -> None:
+        super().__init__(message, problems, hint=hint)
+        self.exit_status = exit_status_of(self._problems)
+
+    def __str__(self) -> str:
+        named = ", ".join(f"{p.name or p.reference} ({p.code})" for p in self._problems)
+        return f"{self.message}: {named}" if named else self.message
+
+
+class OutputError(ConfsvcError):
+    """The output cannot be written, or not safely."""
+
+    code = "output"
+    exit_status = 73
+
+
+class CommandError(ConfsvcError):
+    """The command cannot be run (126) or is not found (127)."""
+
+    code = "command"
+
+    def __init__(self, message: str, *, exit_status: int, hint: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.exit_status = exit_status
+
+
+class InternalError(ConfsvcError):
+    """A bug in confsvc."""

@@ -1,0 +1,96 @@
+"""From a document to what a setting gets: fields, JSON Pointers, and a source's names."""
+
+import re
+from collections.abc import Mapping
+
+from confsvc import _json
+from confsvc._suggest import did_you_mean
+from confsvc.adapter import Document
+from confsvc.errors import AdapterError, Malformed, NotFound
+from confsvc.reference import Reference
+from confsvc.types import Raw
+
+__all__ = ["Fields", "extract", "fields_of", "setting_name"]
+
+_RUN = re.compile(r"[^A-Z0-9_]+")
+
+
+def extract(document: Document, reference: Reference) -> tuple[Raw, AdapterError | None]:
+    """Return what ``reference`` names in ``document``, or why it cannot be had.
+
+    Without a fragment that is the document itself. With one, a field of a text document means that the text is JSON.
+    """
+    content = document.content.reveal()
+    fragment = reference.fragment
+    if fragment is None:
+        return content, None
+    found, error = _structure(content, reference)
+    if error is not None:
+        return None, error
+    if fragment.startswith("/"):
+        value, reason = _json.pointer(found, fragment)
+        return (None, NotFound(f"`{reference.path}` {reason}")) if reason else (value, None)
+    if not isinstance(found, Mapping):
+        return None, Malformed(f"`{reference.path}` is not a JSON object, so it has no field `{fragment}`")
+    if fragment in found:
+        return found[fragment], None
+    near = did_you_mean(fragment, map(str, found))
+    return None, NotFound(f"`{reference.path}` has no field `{fragment}`{near}")
+
+
+def _structure(content: object, reference: Reference) -> tuple[object, AdapterError | None]:
+    if isinstance(content, Mapping):
+        return content, None
+    text = _text(content)
+    if text is None:
+        return None, Malformed(f"`{reference.path}` is not UTF-8 text, so it has no fields")
+    found, reason = _json.parse(text)
+    return (None, Malformed(f"`{reference.path}` {reason}")) if reason else (found, None)
+
+
+def _text(content: object) -> str | None:
+    if not isinstance(content, bytes):
+        return str(content)
+    try:
+        return content.decode()
+    except UnicodeDecodeError:
+        return None
+
+
+class Fields:
+    """A source's fields by the names of settings. ``collisions`` are pairs of fields that want the same name."""
+
+    __slots__ = ("collisions", "document", "reference", "values")
+
+    def __init__(self, document: Document, reference: Reference, fields: Mapping[str, object], *, verbatim: bool) -> None:
+        self.document = document
+        self.reference = reference
+        self.values: dict[str, object] = {}
+        self.collisions: dict[str, tuple[str, str]] = {}
+        owners: dict[str, str] = {}
+        for field, value in fields.items():
+            name = field if verbatim else setting_name(field)
+            if name in owners:
+                self.collisions[name] = (owners[name], field)
+            owners[name] = field
+            self.values[name] = value
+
+
+def fields_of(document: Document, reference: Reference, *, verbatim: bool) -> tuple[Fields | None, AdapterError | None]:
+    """Return the fields of a source's document, named by the rule, or why it has none.
+
+    ``verbatim`` keeps the names as they are written, for stores that hold environment variables.
+    """
+    raw, error = extract(document, reference)
+    if error is None:
+        raw, error = _structure(raw, reference)
+    if error is not None:
+        return None, error
+    if not isinstance(raw, Mapping):
+        return None, Malformed(f"`{reference.path}` has no fields: a source is a mapping, a tree, or a JSON object")
+    return Fields(document, reference, {str(key): value for key, value in raw.items()}, verbatim=verbatim), None
+
+
+def setting_name(field: str) -> str:
+    """Return the setting's name for a field or a path: the last segment, upper case, odd characters as ``_``."""
+    return _RUN.sub("_", field.rstrip("/").rpartition("/")[2].upper())

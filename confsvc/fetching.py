@@ -1,0 +1,84 @@
+"""Reading every document of a plan at the same time, each once, before one deadline."""
+
+import threading
+from collections.abc import Callable, Mapping, Sequence
+
+from confsvc.adapter import Adapter, Backend, Closeable, Deadline, Document
+from confsvc.errors import AdapterError, ConfsvcError, DeadlineError, InternalError
+from confsvc.reference import Reference
+from confsvc.registry import adapter_class
+
+__all__ = ["Fetched", "Make", "fetch_documents"]
+
+Fetched = Mapping[Reference, Document | ConfsvcError]
+
+Make = Callable[[Backend], Adapter]
+
+
+def make_adapter(backend: Backend) -> Adapter:
+    """Make the adapter of ``backend``, importing it if need be. Does no I/O."""
+    return adapter_class(backend.adapter)(backend)
+
+
+def fetch_documents(
+    documents: Sequence[Reference],
+    backends: Mapping[str, Backend],
+    deadline: Deadline,
+    make: Make = make_adapter,
+) -> Fetched:
+    """Read ``documents``. Returns the outcome of every one; whatever has none at the deadline is a DeadlineError.
+
+    Every backend has a thread of its own, so one that hangs holds up nobody; being daemons, the threads of a backend
+    that never answers keep no process alive.
+    """
+    groups: dict[str, list[Reference]] = {}
+    for reference in documents:
+        groups.setdefault(reference.scheme, []).append(reference)
+    adapters = {name: make(backends[name]) for name in groups}
+    outcomes: dict[Reference, Document | ConfsvcError] = {}
+    workers = [
+        threading.Thread(
+            target=_fetch_group, args=(adapters[name], references, deadline, outcomes), name=f"confsvc-{name}", daemon=True
+        )
+        for name, references in groups.items()
+    ]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join(deadline.remaining())
+    late = DeadlineError(f"no answer within {deadline.seconds:g} s")
+    return {reference: outcomes.get(reference, late) for reference in documents}
+
+
+def _fetch_group(
+    adapter: Adapter,
+    references: Sequence[Reference],
+    deadline: Deadline,
+    outcomes: dict[Reference, Document | ConfsvcError],
+) -> None:
+    try:
+        found = adapter.fetch(references, deadline=deadline)
+    except ConfsvcError as error:
+        found = dict.fromkeys(references, _without_context(error))
+    except Exception as error:  # noqa: BLE001 - an adapter's bug must fail its settings, and its text may hold a value
+        found = dict.fromkeys(references, _bug(adapter, error))
+    finally:
+        if isinstance(adapter, Closeable):
+            adapter.close()
+    for reference in references:
+        outcomes[reference] = _checked(adapter, found.get(reference))
+
+
+def _checked(adapter: Adapter, outcome: object) -> Document | ConfsvcError:
+    if isinstance(outcome, Document | AdapterError | DeadlineError | InternalError):
+        return outcome
+    return InternalError(f"the adapter {type(adapter).__name__} gave no outcome for a reference")
+
+
+def _bug(adapter: Adapter, error: Exception) -> InternalError:
+    return InternalError(f"the adapter {type(adapter).__name__} failed with {type(error).__name__}")
+
+
+def _without_context(error: ConfsvcError) -> ConfsvcError:
+    error.__cause__ = error.__context__ = error.__traceback__ = None
+    return error

@@ -1,0 +1,83 @@
+"""Becoming the command: found before anything is fetched, then execve, so that nothing of confsvc stays behind."""
+
+import errno
+import os
+import signal
+import sys
+from collections.abc import Mapping, Sequence
+from typing import NoReturn
+
+from confsvc.errors import CommandError, Problem, ResolutionError
+
+__all__ = ["become", "find_command"]
+
+_CANNOT_RUN = 126
+_NOT_FOUND = 127
+
+
+def find_command(command: str, path: str | None) -> str:
+    """Return the file to run for ``command``, looked up in ``path`` as a shell does.
+
+    Raises:
+        CommandError: 127 when there is none, 126 when there is one that cannot be run.
+
+    """
+    if not command:
+        raise CommandError("the command is empty", exit_status=_NOT_FOUND)
+    folders = [""] if "/" in command else (os.defpath if path is None else path).split(os.pathsep)
+    denied = ""
+    for folder in folders:
+        file = os.path.join(folder, command)
+        if os.path.isfile(file):
+            if os.access(file, os.X_OK):
+                _check_interpreter(file)
+                return file
+            denied = denied or "it is not executable"
+        elif os.path.isdir(file) and "/" in command:
+            denied = "it is a folder"
+    if denied:
+        raise CommandError(f"cannot run `{command}`: {denied}", exit_status=_CANNOT_RUN)
+    where = "no such file" if "/" in command else "it is in no folder of PATH"
+    raise CommandError(f"command not found: `{command}`: {where}", exit_status=_NOT_FOUND)
+
+
+def _check_interpreter(file: str) -> None:
+    """A script whose interpreter is missing fails with "no such file", which sends people the wrong way."""
+    try:
+        with open(file, "rb") as script:
+            head = script.read(256)
+    except OSError:  # may be run, may not be read
+        return
+    words = head[2:].split(b"\n")[0].split() if head.startswith(b"#!") else []
+    if words and not os.path.exists(words[0]):
+        interpreter = os.fsdecode(words[0])
+        raise CommandError(f"cannot run `{file}`: its interpreter `{interpreter}` is missing", exit_status=_NOT_FOUND)
+
+
+def become(file: str, arguments: Sequence[str], environ: Mapping[str, str]) -> NoReturn:
+    """Replace this process. Signals that Python ignores get their defaults back first.
+
+    Raises:
+        CommandError: the kernel would not.
+        ResolutionError: arguments and environment are too large together.
+
+    """
+    for number in (signal.SIGPIPE, signal.SIGXFSZ):
+        signal.signal(number, signal.SIG_DFL)
+    _flush()
+    failure = 0
+    try:
+        os.execve(file, arguments, dict(environ))
+    except OSError as error:
+        failure = error.errno or 0
+    if failure == errno.E2BIG:
+        problem = Problem("invalid", "arguments and environment are too large together", exit_status=65)
+        raise ResolutionError("the environment cannot hold these settings", [problem])
+    status = _NOT_FOUND if failure == errno.ENOENT else _CANNOT_RUN
+    raise CommandError(f"cannot run `{file}`: {os.strerror(failure).lower()}", exit_status=status)
+
+
+def _flush() -> None:
+    for stream in (sys.stdout, sys.stderr):
+        if stream is not None:
+            stream.flush()

@@ -1,0 +1,267 @@
+"""The manifest: read, overlaid, checked whole, and then immutable."""
+
+import os
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
+
+from confsvc._suggest import did_you_mean
+from confsvc._toml_lines import line_of
+from confsvc.discovery import OVERLAY, PYPROJECT, read_limited
+from confsvc.errors import ManifestError, Problem, UnknownEnvironmentError, UsageError
+from confsvc.manifest_schema import MANIFEST, check
+from confsvc.schema import Setting, TableSchema, read_setting
+
+__all__ = ["Environment", "Manifest", "SourceEntry", "ValueEntry", "load_manifest", "manifest_of_sources"]
+
+KeyPath = tuple[str, ...]
+
+
+class SourceEntry(NamedTuple):
+    """One source as written, ``{project}`` and ``{environment}`` not yet filled in."""
+
+    reference: str
+    optional: bool
+    inject_extra: bool
+    path: KeyPath
+
+
+class ValueEntry(NamedTuple):
+    """One value as written."""
+
+    value: object
+    path: KeyPath
+
+
+class Environment(NamedTuple):
+    """An environment with everything it inherits.
+
+    ``sources`` are low to high; ``values`` are, for each name, the highest first; ``backends`` are merged key by key.
+    """
+
+    name: str
+    sources: tuple[SourceEntry, ...] = ()
+    values: Mapping[str, tuple[ValueEntry, ...]] = {}
+    backends: Mapping[str, Mapping[str, object]] = {}
+
+
+class Manifest:
+    """A checked manifest. ``file`` is absolute, empty where there is none; ``schema`` is None for no schema at all."""
+
+    __slots__ = ("_data", "_texts", "directory", "file", "schema", "schema_target")
+
+    def __init__(self, data: Mapping[str, Any], *, file: str, directory: str, texts: Mapping[str, "_Text"]) -> None:
+        self._data = data
+        self._texts = texts
+        self.file = file
+        self.directory = directory
+        self.schema_target: str = data.get("schema", "")
+        self.schema: TableSchema | None = None
+
+    @property
+    def project(self) -> str:
+        """The project's name, or an empty string."""
+        return str(self._data.get("project", ""))
+
+    @property
+    def environments(self) -> tuple[str, ...]:
+        """The names of the environments, as written."""
+        return tuple(self._data.get("environments", {}))
+
+    @property
+    def default_environment(self) -> str:
+        """The name that the manifest says is the default, or an empty string."""
+        return str(self._data.get("default_environment", ""))
+
+    @property
+    def settings_table(self) -> Mapping[str, Mapping[str, Any]]:
+        """``[settings]`` as written."""
+        table: Mapping[str, Mapping[str, Any]] = self._data.get("settings", {})
+        return table
+
+    def place(self, path: KeyPath) -> str:
+        """Return ``file:line`` of a key, as near as can be told."""
+        for text in reversed(self._texts.values()):  # the overlay is on top
+            if _holds(text.data, path) or text is next(iter(self._texts.values())):
+                line = line_of(text.text, (*text.prefix, *path))
+                name = os.path.relpath(text.file) if os.path.isabs(text.file) else text.file
+                name = text.file if name.startswith("..") else name
+                return f"{name}:{line}" if line else name
+        return ""
+
+    def choose(self, name: str) -> str:
+        """Return the environment to use when ``name`` was asked for; empty where the manifest has none.
+
+        Raises:
+            UnknownEnvironmentError: there is none of that name.
+            UsageError: none was asked for, and there are several.
+
+        """
+        names = self.environments
+        if name:
+            if name not in names:
+                near = did_you_mean(name, names)
+                known = "the manifest has " + (", ".join(f"`{n}`" for n in names) or "no environments")
+                raise UnknownEnvironmentError(f"unknown environment `{name}`{near}", hint=known)
+            return name
+        if self.default_environment:
+            return self.default_environment
+        if len(names) > 1:
+            raise UsageError("which environment?", hint="-e NAME, one of: " + ", ".join(names))
+        return names[0] if names else ""
+
+    def environment(self, name: str) -> Environment:
+        """Return the environment ``name`` with everything it inherits; ``name`` may be empty where there is none."""
+        sources: list[SourceEntry] = []
+        values: dict[str, tuple[ValueEntry, ...]] = {}
+        backends = {key: dict(table) for key, table in self._data.get("backends", {}).items()}
+        for ancestor in reversed(list(self.lineage(name))):
+            path = ("environments", ancestor)
+            table = self._data["environments"][ancestor]
+            sources += self._sources(table.get("sources", ()), (*path, "sources"))
+            for key, value in table.get("values", {}).items():
+                entry = ValueEntry(value, (*path, "values", key))
+                values[key] = (entry, *values.get(key, ()))
+            for key, changes in table.get("backends", {}).items():
+                backends.setdefault(key, {}).update(changes)
+        return Environment(name, tuple(sources), values, backends)
+
+    def lineage(self, name: str) -> Iterator[str]:
+        """Yield ``name``, then what it extends, and so on. Ends at a cycle, which the checks refuse."""
+        seen: set[str] = set()
+        while name not in seen and name in self.environments:
+            yield name
+            seen.add(name)
+            name = self._data["environments"][name].get("extends", "")
+
+    def extends(self, name: str) -> str:
+        """Return what ``name`` says it extends, or an empty string."""
+        return str(self._data["environments"][name].get("extends", ""))
+
+    def has(self, path: KeyPath) -> bool:
+        """Tell whether the key ``path`` is written in the manifest."""
+        return _holds(self._data, path)
+
+    def credential_names(self, name: str) -> frozenset[str]:
+        """Return the environment variables that backends of the environment ``name`` read credentials from."""
+        return frozenset(_environment_names(self.environment(name).backends))
+
+    def _sources(self, entries: list[Any], path: KeyPath) -> Iterator[SourceEntry]:
+        default = self._data.get("extra", "ignore")
+        for number, entry in enumerate(entries):
+            table = {"from": entry} if isinstance(entry, str) else entry
+            yield SourceEntry(
+                table["from"],
+                table.get("optional", False),
+                table.get("extra", default) == "inject",
+                (*path, str(number)),
+            )
+
+
+class _Text(NamedTuple):
+    """One file that the manifest was read from; ``prefix`` is where our keys begin in it."""
+
+    file: str
+    text: str
+    data: Mapping[str, Any]
+    prefix: KeyPath
+
+
+def load_manifest(file: str) -> Manifest:
+    """Read the manifest ``file`` with its overlay, and check all of it.
+
+    Raises:
+        ManifestError: anything is wrong with it; its problems name every place.
+
+    """
+    from confsvc.manifest_checks import check_manifest
+
+    file = os.path.abspath(file)
+    directory = os.path.dirname(file)
+    texts = {"base": _read(file)}
+    data = dict(texts["base"].data)
+    overlay = os.path.join(directory, OVERLAY)
+    if os.path.exists(overlay):
+        texts["overlay"] = _read(overlay)
+        data = _merge(data, texts["overlay"].data)
+    manifest = Manifest(data, file=file, directory=directory, texts=texts)
+    _raise(manifest, [(path, message) for text in texts.values() for path, message in check(text.data, MANIFEST)])
+    settings: list[Setting] = []
+    problems = []
+    for name, table in manifest.settings_table.items():
+        setting, wrong = read_setting(name, table)
+        settings.append(setting)
+        problems += [(("settings", name, key), message) for key, message in wrong]
+    _raise(manifest, problems)
+    if "settings" in data:
+        manifest.schema = TableSchema(settings)
+    _raise(manifest, list(check_manifest(manifest)))
+    return manifest
+
+
+def manifest_of_sources(references: list[str], directory: str) -> Manifest:
+    """Return a manifest that is nothing but sources, from ``--source``; paths are relative to ``directory``."""
+    data = {"environments": {"": {"sources": references}}} if references else {}
+    return Manifest(data, file="", directory=directory, texts={})
+
+
+def _raise(manifest: Manifest, problems: list[tuple[KeyPath, str]]) -> None:
+    if not problems:
+        return
+    found = [Problem("manifest", message, place=manifest.place(path), exit_status=78) for path, message in problems]
+    count = "a problem" if len(found) == 1 else f"{len(found)} problems"
+    raise ManifestError(f"{count} in the manifest", found)
+
+
+def _read(file: str) -> _Text:
+    import tomllib
+
+    text = read_limited(file)
+    reason = ""
+    try:
+        data = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        reason = str(error)
+    except RecursionError:
+        reason = "nested too deeply"
+    if reason:
+        raise ManifestError(f"`{file}` is not TOML: {_lower(reason)}")
+    prefix = ("tool", "confsvc") if os.path.basename(file) == PYPROJECT else ()
+    for key in prefix:
+        data = data.get(key, {})
+    if not isinstance(data, dict) or (prefix and not data):
+        raise ManifestError(f"`{file}` has no table [tool.confsvc]")
+    return _Text(file, text, data, prefix)
+
+
+def _lower(reason: str) -> str:
+    return reason[:1].lower() + reason[1:]
+
+
+def _merge(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    """Merge key by key; arrays and ``auth`` are replaced whole."""
+    merged = dict(base)
+    for key, value in changes.items():
+        mine = merged.get(key)
+        both = isinstance(mine, dict) and isinstance(value, dict) and key != "auth"
+        merged[key] = _merge(mine, value) if both else value  # type: ignore[arg-type]
+    return merged
+
+
+def _environment_names(options: Mapping[str, Any]) -> Iterator[str]:
+    """Yield NAME of every ``{ env = "NAME" }``."""
+    for value in options.values():
+        if isinstance(value, dict):
+            if set(value) == {"env"}:
+                yield str(value["env"])
+            yield from _environment_names(value)
+
+
+def _holds(data: object, path: KeyPath) -> bool:
+    for key in path:
+        if isinstance(data, list) and key.isdecimal() and int(key) < len(data):
+            data = data[int(key)]
+        elif isinstance(data, dict) and key in data:
+            data = data[key]
+        else:
+            return False
+    return True

@@ -1,0 +1,95 @@
+"""Finding an adapter by name, and importing it only then."""
+
+import sys
+from collections.abc import Iterable
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+from confsvc._suggest import did_you_mean
+from confsvc.errors import ManifestError
+
+if TYPE_CHECKING:
+    from confsvc.adapter import Adapter
+
+__all__ = ["EXTRAS", "GROUP", "adapter_class", "known_adapters", "register", "unregister"]
+
+GROUP = "confsvc.adapters"
+
+# The adapters that ship with confsvc. Asking importlib.metadata for entry points costs more than a whole start, so the
+# ones we know are not asked for; a test holds this table against the entry points in pyproject.toml.
+BUILTIN = {
+    "dir": "confsvc_local.directory:DirectoryAdapter",
+    "dotenv": "confsvc_local.dotenv:DotenvAdapter",
+    "env": "confsvc_local.environment:EnvironmentAdapter",
+    "file": "confsvc_local.file:FileAdapter",
+}
+
+# Adapters that have an extra of their own: what to say when one is named and not there.
+EXTRAS = {"aws-sm": "aws", "aws-ssm": "aws", "bao": "vault", "gcp-sm": "gcp", "vault": "vault"}
+
+_registered: dict[str, type["Adapter"]] = {}
+
+
+def register(name: str, adapter: type["Adapter"]) -> None:
+    """Make ``adapter`` available as ``name`` in this process, above installed ones. For tests."""
+    _registered[name] = adapter
+
+
+def unregister(name: str) -> None:
+    """Undo ``register``."""
+    _registered.pop(name, None)
+
+
+def known_adapters() -> list[str]:
+    """Return the names of all adapters that can be found here, sorted; imports none of them."""
+    return sorted({*BUILTIN, *_registered, *(name for name, _, _ in _installed())})
+
+
+def adapter_class(name: str) -> type["Adapter"]:
+    """Return the class of the adapter ``name``.
+
+    Raises:
+        ManifestError: there is none, or two distributions claim the name.
+
+    """
+    if name in _registered:
+        return _registered[name]
+    target = BUILTIN.get(name) or _target_of(name)
+    module, _, attribute = target.partition(":")
+    adapter: type[Adapter] = getattr(import_module(module), attribute)
+    return adapter
+
+
+def is_known(name: str) -> bool:
+    """Tell whether ``name`` is an adapter's name, installed or not, without importing it."""
+    return name in BUILTIN or name in _registered or name in EXTRAS or any(name == n for n, _, _ in _installed())
+
+
+def is_installed(name: str) -> bool:
+    """Tell whether ``name`` can be imported here."""
+    return name in BUILTIN or name in _registered or any(name == found for found, _, _ in _installed())
+
+
+def _target_of(name: str) -> str:
+    claims = [(target, owner) for found, target, owner in _installed() if found == name]
+    if len({target for target, _ in claims}) > 1:
+        owners = " and ".join(sorted(f"`{owner}`" for _, owner in claims))
+        raise ManifestError(f"the adapter `{name}` is claimed by {owners}", hint="uninstall one of them")
+    if claims:
+        return claims[0][0]
+    if name in EXTRAS:
+        raise ManifestError(
+            f"the adapter `{name}` is not installed",
+            hint=f"pip install 'confsvc[{EXTRAS[name]}]', of a version that has it",
+        )
+    near = did_you_mean(name, known_adapters())
+    raise ManifestError(f"no adapter is called `{name}`{near}", hint="known adapters: " + ", ".join(known_adapters()))
+
+
+def _installed() -> Iterable[tuple[str, str, str]]:
+    """Yield (name, target, distribution) of every installed adapter."""
+    from importlib.metadata import entry_points
+
+    for point in entry_points(group=GROUP):
+        if point.name not in BUILTIN:
+            yield point.name, point.value, point.dist.name if point.dist else sys.executable

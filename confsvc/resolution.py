@@ -1,0 +1,125 @@
+"""What came of a resolution: every setting with its value and its origin. Immutable."""
+
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, NamedTuple
+
+from confsvc.secret import Secret
+
+if TYPE_CHECKING:
+    from confsvc.adapter import Lease
+
+__all__ = ["Origin", "Resolution", "Value"]
+
+
+class Origin(NamedTuple):
+    """Where a value came from.
+
+    ``layer`` is one of ``default``, ``source``, ``values``, ``environment`` (the process's) and ``set``. ``reference``
+    and ``version`` are empty where there is none. ``read_at`` is in seconds since the epoch, None if nothing was read.
+    """
+
+    layer: str
+    reference: str = ""
+    version: str = ""
+    read_at: float | None = None
+    place: str = ""
+    lease: "Lease | None" = None
+
+    def __str__(self) -> str:
+        names = {"environment": "process environment", "set": "--set"}
+        label = names.get(self.layer, self.layer)
+        where = f"{label} {self.reference}" if self.reference else label
+        return f"{where} (version {self.version})" if self.version else where
+
+
+class Value:
+    """One setting's value.
+
+    ``value`` is typed by the schema, inside a ``Secret`` when the setting is one. ``text`` is what an environment
+    variable gets, ``data`` what a file gets; both reveal.
+    """
+
+    __slots__ = ("_data", "_text", "_value", "kind", "name", "origin", "secret", "shadowed")
+
+    def __init__(  # noqa: PLR0913 - a record
+        self,
+        name: str,
+        *,
+        text: str,
+        value: object,
+        origin: Origin,
+        secret: bool,
+        data: bytes | None = None,
+        shadowed: tuple[Origin, ...] = (),
+        kind: str = "str",
+    ) -> None:
+        self.name = name
+        self.origin = origin
+        self.secret = secret
+        self.shadowed = shadowed
+        self.kind = kind
+        self._text = Secret(text)
+        self._data = Secret(data)
+        self._value = Secret(value)
+
+    @property
+    def value(self) -> object:
+        """The typed value; a ``Secret`` around it when ``secret``."""
+        return self._value if self.secret else self._value.reveal()
+
+    @property
+    def text(self) -> str:
+        """The value as text, as an environment variable gets it."""
+        return self._text.reveal()
+
+    @property
+    def data(self) -> bytes:
+        """The value's exact bytes, as a file gets them."""
+        data = self._data.reveal()
+        return self.text.encode(errors="surrogateescape") if data is None else data
+
+    def reveal(self) -> object:
+        """The typed value, secret or not."""
+        return self._value.reveal()
+
+    def __repr__(self) -> str:
+        return f"Value({self.name!r}, secret={self.secret}, origin={str(self.origin)!r})"
+
+
+class Resolution(Mapping[str, Value]):
+    """The settings of one environment, by name, in the manifest's order. ``warnings`` holds no value."""
+
+    __slots__ = ("_values", "environment", "manifest", "project", "undeclared", "warnings")
+
+    def __init__(  # noqa: PLR0913 - a record
+        self,
+        values: Mapping[str, Value],
+        *,
+        environment: str = "",
+        project: str = "",
+        manifest: str = "",
+        warnings: tuple[str, ...] = (),
+        undeclared: int = 0,
+    ) -> None:
+        self._values = dict(values)
+        self.environment = environment
+        self.project = project
+        self.manifest = manifest
+        self.warnings = warnings
+        self.undeclared = undeclared
+
+    def __getitem__(self, name: str) -> Value:
+        return self._values[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._values)
+
+    def __len__(self) -> int:
+        return len(self._values)
+
+    def __repr__(self) -> str:
+        return f"Resolution({self.environment!r}, settings={list(self._values)})"
+
+    def environ(self) -> dict[str, str]:
+        """Return every setting as the text of an environment variable."""
+        return {name: value.text for name, value in self._values.items()}

@@ -1,0 +1,240 @@
+"""The types a setting can have: how they are written, and how text becomes what a validator takes."""
+
+import re
+from typing import Any, NamedTuple
+
+from confsvc import _json
+from confsvc._suggest import did_you_mean
+
+__all__ = ["KINDS", "Raw", "SettingType", "core_schema", "parse_duration", "parse_type", "prepare"]
+
+# What a document, or a layer, has for a setting: text, bytes, or something parsed from JSON.
+Raw = object
+
+_HOST = r"^(?:[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?)(?:\.[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?)*\.?$"
+# What the HTML standard takes for <input type=email>: https://html.spec.whatwg.org/#valid-e-mail-address
+_EMAIL = (
+    r"^[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]+@"
+    r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?(?:\.[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?)*$"
+)
+
+# Patterns of our own, which nobody wants to read in a message.
+NAMED_PATTERNS = {_HOST: "is not a host name or an IP address", _EMAIL: "is not an email address"}
+
+_NUMBERS = frozenset({"ge", "gt", "le", "lt"})
+_LENGTHS = frozenset({"min_length", "max_length"})
+_TEXT = _LENGTHS | {"pattern"}
+
+# kind -> (the core schema, the constraints it takes, its JSON Schema type, what a wrong value is told)
+KINDS: dict[str, tuple[dict[str, Any], frozenset[str]]] = {
+    "str": ({"type": "str"}, _TEXT | {"choices"}),
+    "int": ({"type": "int"}, _NUMBERS | {"choices"}),
+    "float": ({"type": "float"}, _NUMBERS),
+    "bool": ({"type": "bool"}, frozenset()),
+    "url": ({"type": "multi-host-url"}, frozenset({"max_length"})),
+    "enum": ({"type": "literal"}, frozenset({"choices"})),
+    "json": ({"type": "any"}, frozenset()),
+    "list": ({"type": "list"}, _LENGTHS),
+    "dict": ({"type": "dict", "keys_schema": {"type": "str"}}, _LENGTHS),
+    "duration": ({"type": "timedelta"}, _NUMBERS),
+    "datetime": ({"type": "datetime"}, _NUMBERS),
+    "date": ({"type": "date"}, _NUMBERS),
+    "uuid": ({"type": "uuid"}, frozenset()),
+    "path": ({"type": "str", "min_length": 1}, frozenset({"pattern"})),
+    "port": ({"type": "int", "ge": 1, "le": 65535}, _NUMBERS),
+    "host": ({"type": "str", "max_length": 253, "pattern": _HOST}, frozenset({"pattern"})),
+    "email": ({"type": "str", "max_length": 254, "pattern": _EMAIL}, frozenset({"pattern"})),
+    "bytes": ({"type": "bytes"}, _LENGTHS),
+}
+
+_UNITS = {"ms": 1_000, "s": 1_000_000, "m": 60_000_000, "h": 3_600_000_000, "d": 86_400_000_000, "w": 604_800_000_000}
+_DURATION = re.compile(r"([+-]?)((?:\d+(?:\.\d+)?(?:ms|[smhdw]))+)")
+_DURATION_PART = re.compile(r"(\d+(?:\.\d+)?)(ms|[smhdw])")
+_SECONDS = re.compile(r"[+-]?\d+(?:\.\d+)?")
+
+
+class SettingType(NamedTuple):
+    """A parsed type: ``kind`` is a key of ``KINDS``; ``item`` is the type of a list's items or a dict's values."""
+
+    kind: str
+    item: "SettingType | None" = None
+
+    def __str__(self) -> str:
+        if self.item is None:
+            return self.kind
+        return f"list[{self.item}]" if self.kind == "list" else f"dict[str, {self.item}]"
+
+
+STR = SettingType("str")
+
+
+def parse_type(text: str) -> tuple[SettingType, str]:
+    """Parse a type as the manifest spells it. Returns it and an empty string, or ``str`` and what is wrong."""
+    word, bracket, rest = text.strip().partition("[")
+    word = word.strip()
+    if word not in KINDS:
+        return STR, f"`{text}` is not a type{did_you_mean(word, KINDS)}"
+    if word not in {"list", "dict"}:
+        return (SettingType(word), "") if not bracket else (STR, f"`{word}` takes no item type")
+    if not bracket:
+        return SettingType(word, STR), ""
+    inner = rest.strip()
+    if not inner.endswith("]"):
+        return STR, f"`{text}` has no closing bracket"
+    inner = inner[:-1]
+    if word == "dict":
+        key, comma, inner = inner.partition(",")
+        if key.strip() != "str" or not comma:
+            return STR, "a dict is written `dict[str, T]`"
+    item, reason = parse_type(inner)
+    return SettingType(word, item), reason
+
+
+def core_schema(kind: SettingType, constraints: dict[str, object]) -> dict[str, Any]:
+    """Return pydantic-core's schema for a setting of this type, ``choices`` and durations translated."""
+    schema = dict(KINDS[kind.kind][0])
+    choices = constraints.get("choices")
+    if choices is not None:
+        return {"type": "literal", "expected": choices}
+    if kind.item is not None:
+        schema["items_schema" if kind.kind == "list" else "values_schema"] = core_schema(kind.item, {})
+    for name, limit in constraints.items():
+        if kind.kind == "duration":
+            limit = parse_duration(str(limit))
+        if name == "pattern" and "pattern" in schema:
+            return {"type": "chain", "steps": [schema, {"type": "str", "pattern": limit}]}
+        schema[name] = limit
+    return schema
+
+
+def parse_duration(text: str) -> Any:
+    """Return ``1h30m``, ``250ms``, ``90`` (seconds) as a timedelta; None if it is written another way (ISO 8601)."""
+    from datetime import timedelta
+
+    match = _DURATION.fullmatch(text)
+    if match:
+        micros = sum(float(n) * _UNITS[u] for n, u in _DURATION_PART.findall(match[2]))
+    elif _SECONDS.fullmatch(text):
+        match, micros = None, float(text) * 1_000_000
+    else:
+        return None
+    try:
+        delta = timedelta(microseconds=micros)
+    except OverflowError:
+        return None
+    return -delta if match and match[1] == "-" else delta
+
+
+def prepare(kind: SettingType, raw: Raw) -> tuple[object, str]:
+    """Turn what a layer has into what the validator of ``kind`` takes.
+
+    Returns it and an empty string, or None and what is wrong, which never holds any of ``raw``.
+    """
+    if kind.kind == "bytes":
+        return _prepare_bytes(raw)
+    if isinstance(raw, bytes):
+        text = _utf8(raw)
+        if text is None:
+            return None, "is not UTF-8 text"
+        raw = text
+    if kind.kind == "json":
+        return _prepare_json(raw)
+    if raw is None:
+        return None, "is null"
+    if kind.item is not None:
+        return _prepare_many(kind, raw)
+    if isinstance(raw, list | dict):
+        what = "a list" if isinstance(raw, list) else "an object"
+        return None, f"is {what}, not text; name one of its fields, or make the setting a `json`"
+    text = _json.to_text(raw)
+    if kind.kind in {"str", "enum"} and not isinstance(raw, str):
+        return text, ""
+    return _prepare_text(kind.kind, text)
+
+
+def _prepare_text(kind: str, text: str) -> tuple[object, str]:
+    if any("\ud800" <= char <= "\udfff" for char in text):
+        return None, "is not UTF-8 text"
+    if kind == "str":
+        return text, ""
+    text = text.strip()
+    if not text:
+        return None, "is empty"
+    if kind == "duration":
+        delta = parse_duration(text)
+        return (text if delta is None else delta), ""
+    if kind == "host" and ":" in text:
+        return _prepare_ipv6(text)
+    return text, ""
+
+
+def _prepare_ipv6(text: str) -> tuple[object, str]:
+    from socket import AF_INET6, inet_pton
+
+    try:
+        inet_pton(AF_INET6, text)
+    except OSError:
+        return None, "is not a host name or an IP address"
+    return "ipv6", ""  # any name that fits the pattern: the address itself was just checked
+
+
+def _prepare_many(kind: SettingType, raw: Raw) -> tuple[object, str]:
+    if isinstance(raw, str) and not isinstance(raw, _json.Number):
+        text = raw.strip()
+        if not text:
+            return None, "is empty"
+        opening = "[" if kind.kind == "list" else "{"
+        if not text.startswith(opening):
+            if kind.kind == "dict":
+                return None, "is not a JSON object"
+            return _prepare_items(kind, [part.strip() for part in text.split(",")])
+        raw, reason = _json.parse(text)
+        if reason:
+            return None, reason
+    if kind.kind == "dict" and isinstance(raw, dict):
+        items, reason = _prepare_items(kind, list(raw.values()))
+        return (None, reason) if reason else (dict(zip(raw, items, strict=True)), "")
+    if kind.kind == "list" and isinstance(raw, list):
+        return _prepare_items(kind, raw)
+    return None, "is not a list" if kind.kind == "list" else "is not a JSON object"
+
+
+def _prepare_items(kind: SettingType, items: list[object]) -> tuple[list[object], str]:
+    prepared = []
+    for number, item in enumerate(items):
+        found, reason = prepare(kind.item or STR, item)
+        if reason:
+            return [], f"{reason} at item {number + 1}" if kind.kind == "list" else f"{reason} in one of its values"
+        prepared.append(found)
+    return prepared, ""
+
+
+def _prepare_json(raw: Raw) -> tuple[object, str]:
+    if isinstance(raw, str) and not isinstance(raw, _json.Number):
+        if not raw.strip():
+            return None, "is empty"
+        raw, reason = _json.parse(raw)
+        if reason:
+            return None, reason
+    return _json.plain(raw), ""
+
+
+def _prepare_bytes(raw: Raw) -> tuple[object, str]:
+    if isinstance(raw, bytes):
+        return (raw, "") if raw else (None, "is empty")
+    if not isinstance(raw, str):
+        return None, "is not text"
+    from base64 import b64decode
+
+    try:
+        data = b64decode("".join(raw.split()), validate=True)
+    except ValueError:
+        return None, "is not base64"
+    return (data, "") if data else (None, "is empty")
+
+
+def _utf8(data: bytes) -> str | None:
+    try:
+        return data.decode()
+    except UnicodeDecodeError:
+        return None
