@@ -12,7 +12,7 @@ from confsvc.types import Raw
 
 __all__ = ["Fields", "extract", "fields_of", "setting_name"]
 
-_RUN = re.compile(r"[^A-Z0-9_]+")
+_RUN = r"[^A-Z0-9_]+"
 
 
 def extract(document: Document, reference: Reference) -> tuple[Raw, AdapterError | None]:
@@ -93,4 +93,4 @@ def fields_of(document: Document, reference: Reference, *, verbatim: bool) -> tu
 
 def setting_name(field: str) -> str:
     """Return the setting's name for a field or a path: the last segment, upper case, odd characters as ``_``."""
-    return _RUN.sub("_", field.rstrip("/").rpartition("/")[2].upper())
+    return re.sub(_RUN, "_", field.rstrip("/").rpartition("/")[2].upper())

@@ -56,6 +56,7 @@ def _fetch_group(
     deadline: Deadline,
     outcomes: dict[Reference, Document | ConfsvcError],
 ) -> None:
+    found: Mapping[Reference, Document | ConfsvcError]
     try:
         found = adapter.fetch(references, deadline=deadline)
     except ConfsvcError as error:

@@ -5,7 +5,6 @@ from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 from confsvc._suggest import did_you_mean
-from confsvc._toml_lines import line_of
 from confsvc.discovery import OVERLAY, PYPROJECT, read_limited
 from confsvc.errors import ManifestError, Problem, UnknownEnvironmentError, UsageError
 from confsvc.manifest_schema import MANIFEST, check
@@ -80,7 +79,9 @@ class Manifest:
 
     def place(self, path: KeyPath) -> str:
         """Return ``file:line`` of a key, as near as can be told."""
-        for text in reversed(self._texts.values()):  # the overlay is on top
+        from confsvc._toml_lines import line_of
+
+        for text in reversed(list(self._texts.values())):  # the overlay is on top
             if _holds(text.data, path) or text is next(iter(self._texts.values())):
                 line = line_of(text.text, (*text.prefix, *path))
                 name = os.path.relpath(text.file) if os.path.isabs(text.file) else text.file
@@ -148,7 +149,7 @@ class Manifest:
     def _sources(self, entries: list[Any], path: KeyPath) -> Iterator[SourceEntry]:
         default = self._data.get("extra", "ignore")
         for number, entry in enumerate(entries):
-            table = {"from": entry} if isinstance(entry, str) else entry
+            table: dict[str, Any] = {"from": entry} if isinstance(entry, str) else entry
             yield SourceEntry(
                 table["from"],
                 table.get("optional", False),
@@ -186,7 +187,7 @@ def load_manifest(file: str) -> Manifest:
     manifest = Manifest(data, file=file, directory=directory, texts=texts)
     _raise(manifest, [(path, message) for text in texts.values() for path, message in check(text.data, MANIFEST)])
     settings: list[Setting] = []
-    problems = []
+    problems: list[tuple[KeyPath, str]] = []
     for name, table in manifest.settings_table.items():
         setting, wrong = read_setting(name, table)
         settings.append(setting)
@@ -217,6 +218,7 @@ def _read(file: str) -> _Text:
 
     text = read_limited(file)
     reason = ""
+    data: Any = {}
     try:
         data = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:

@@ -11,11 +11,10 @@ from confsvc.errors import BadReferenceError
 
 __all__ = ["Reference", "is_reference", "parse_reference", "quote"]
 
-_SCHEME = re.compile(r"[a-z][a-z0-9+.-]*")
-_ESCAPE = re.compile(rb"%([0-9A-Fa-f]{2})")
-_BAD_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
-# C0 controls and DEL never belong in a reference: a tab or line feed there is a paste accident or an attack.
-_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+# Patterns are compiled where they are first needed: most references have no `%`, and every start counts.
+_SCHEME = r"[a-z][a-z0-9+.-]*"
+_ESCAPE = rb"%([0-9A-Fa-f]{2})"
+_BAD_ESCAPE = r"%(?![0-9A-Fa-f]{2})"
 _UNRESERVED = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~")
 _PATH_SAFE = _UNRESERVED | frozenset(b"/:@!$&'()*+,;=")
 
@@ -61,7 +60,7 @@ def quote(text: str, safe: frozenset[int] = _UNRESERVED) -> str:
 def is_reference(text: str) -> bool:
     """Tell whether ``text`` has the shape of a reference, whatever its scheme."""
     scheme, separator, rest = text.partition("://")
-    return bool(separator and rest and _SCHEME.fullmatch(scheme))
+    return bool(separator and rest and re.fullmatch(_SCHEME, scheme))
 
 
 def parse_reference(text: str) -> Reference:
@@ -76,11 +75,12 @@ def parse_reference(text: str) -> Reference:
         raise BadReferenceError(
             "a reference is written `scheme://path[?param=value][#field]`; this one has no `://`",
         )
-    if not _SCHEME.fullmatch(scheme):
+    if not re.fullmatch(_SCHEME, scheme):
         raise BadReferenceError("a reference's scheme is lower case: letters, digits, `+`, `.`, `-`")
-    if _CONTROL.search(rest):
+    # C0 controls and DEL never belong here: a tab or a line feed is a paste accident, or an attack.
+    if any(char < " " or char == "\x7f" for char in rest):
         raise BadReferenceError("a control character stands in the reference; percent-encode it if it is meant")
-    if _BAD_ESCAPE.search(rest):
+    if "%" in rest and re.search(_BAD_ESCAPE, rest):
         raise BadReferenceError("`%` must be followed by two hexadecimal digits; a literal `%` is `%25`")
     rest, hash_sign, fragment = rest.partition("#")
     path, _, query = rest.partition("?")
@@ -106,7 +106,7 @@ def _parameters(query: str) -> tuple[tuple[str, str], ...]:
 def _decode(text: str) -> str:
     if "%" not in text:
         return text
-    data = _ESCAPE.sub(lambda match: bytes((int(match[1], 16),)), text.encode(errors="surrogateescape"))
+    data = re.sub(_ESCAPE, lambda match: bytes((int(match[1], 16),)), text.encode(errors="surrogateescape"))
     decoded = _utf8(data)
     if decoded is None:
         raise BadReferenceError("the percent-encoded bytes are not UTF-8")

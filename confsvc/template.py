@@ -15,8 +15,8 @@ from confsvc.reference import quote
 
 __all__ = ["FILTERS", "Fill", "fill_placeholders", "parse_template"]
 
-_WORD = re.compile(r"\{([^{}]*)\}")
-_SETTING = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_WORD = r"\{([^{}]*)\}"
+_SETTING = r"[A-Za-z_][A-Za-z0-9_]*"
 
 # Filters see the exact bytes: what a filter gets may be binary.
 FILTERS: Mapping[str, Callable[[bytes], bytes]] = {
@@ -77,7 +77,7 @@ def _fill(inner: str) -> Fill:
     if not target:
         raise BadReferenceError("`${}` names nothing")
     fill = Fill(target, tuple(filters))
-    if not fill.is_reference and not _SETTING.fullmatch(target):
+    if not fill.is_reference and not re.fullmatch(_SETTING, target):
         raise BadReferenceError(f"`{target}` is neither a reference (`scheme://path`) nor a setting's name")
     for name in filters:
         if name not in FILTERS:
@@ -111,4 +111,4 @@ def fill_placeholders(text: str, *, project: str, environment: str) -> str:
             )
         return known[word]
 
-    return _WORD.sub(fill, text)
+    return re.sub(_WORD, fill, text) if "{" in text else text

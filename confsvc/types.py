@@ -48,9 +48,10 @@ KINDS: dict[str, tuple[dict[str, Any], frozenset[str]]] = {
 }
 
 _UNITS = {"ms": 1_000, "s": 1_000_000, "m": 60_000_000, "h": 3_600_000_000, "d": 86_400_000_000, "w": 604_800_000_000}
-_DURATION = re.compile(r"([+-]?)((?:\d+(?:\.\d+)?(?:ms|[smhdw]))+)")
-_DURATION_PART = re.compile(r"(\d+(?:\.\d+)?)(ms|[smhdw])")
-_SECONDS = re.compile(r"[+-]?\d+(?:\.\d+)?")
+# Compiled when the first duration is read.
+_DURATION = r"([+-]?)((?:\d+(?:\.\d+)?(?:ms|[smhdw]))+)"
+_DURATION_PART = r"(\d+(?:\.\d+)?)(ms|[smhdw])"
+_SECONDS = r"[+-]?\d+(?:\.\d+)?"
 
 
 class SettingType(NamedTuple):
@@ -111,10 +112,10 @@ def parse_duration(text: str) -> Any:
     """Return ``1h30m``, ``250ms``, ``90`` (seconds) as a timedelta; None if it is written another way (ISO 8601)."""
     from datetime import timedelta
 
-    match = _DURATION.fullmatch(text)
+    match = re.fullmatch(_DURATION, text)
     if match:
-        micros = sum(float(n) * _UNITS[u] for n, u in _DURATION_PART.findall(match[2]))
-    elif _SECONDS.fullmatch(text):
+        micros = sum(float(n) * _UNITS[u] for n, u in re.findall(_DURATION_PART, match[2]))
+    elif re.fullmatch(_SECONDS, text):
         match, micros = None, float(text) * 1_000_000
     else:
         return None

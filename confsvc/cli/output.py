@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 
 from confsvc.errors import ConfsvcError, OutputError, Problem, ResolutionError
 
-__all__ = ["configure", "note", "printable", "progress", "report", "table", "warn", "write", "write_json"]
+__all__ = ["configure", "note", "printable", "report", "table", "warn", "write", "write_json"]
 
 _RED, _YELLOW, _BOLD, _RESET = "\x1b[31m", "\x1b[33m", "\x1b[1m", "\x1b[0m"
 
