@@ -21,7 +21,9 @@ def _demote_python_path() -> None:
     """
     # `sys.flags.isolated` has neither. Nothing may be imported yet, so the environment is read by what is there already.
     entries = sys.modules["os"].environ.get("PYTHONPATH", "").split(":") if not sys.flags.isolated else []
-    theirs = {entry for entry in entries if entry} | {"", sys.modules["os"].getcwd()} if not sys.flags.isolated else set()
+    theirs = (
+        {entry for entry in entries if entry} | {"", sys.modules["os"].getcwd()} if not sys.flags.isolated else set()
+    )
     sys.path[:] = [p for p in sys.path if p not in theirs] + [p for p in sys.path if p in theirs]
 
 

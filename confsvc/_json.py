@@ -62,12 +62,17 @@ def compact(value: object) -> str:
         return "[" + ",".join(compact(item) for item in value) + "]"
     if value is None or isinstance(value, bool | int | float | str):
         return dumps(value, ensure_ascii=False)
-    return dumps(str(value), ensure_ascii=False)  # a TOML date or time in a default
+    return dumps(to_text(value), ensure_ascii=False)  # a TOML date or time inside of a list or table
 
 
 def to_text(value: object) -> str:
-    """Return the text of a JSON value: strings bare, everything else compact JSON."""
-    return str(value) if isinstance(value, str) else compact(value)
+    """Return the text of a JSON or TOML value: strings bare, dates as ISO 8601, everything else compact JSON."""
+    if isinstance(value, str):
+        return str(value)
+    if isinstance(value, list) and not value:  # the most frequent default, and json takes a while to import
+        return "[]"
+    moment = getattr(value, "isoformat", None)
+    return str(moment()) if moment else compact(value)
 
 
 def pointer(document: object, path: str) -> tuple[object, str]:

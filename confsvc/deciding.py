@@ -212,5 +212,4 @@ def _text(data: bytes) -> Raw:
 
 def describe(error: ConfsvcError) -> str:
     """Return an error's message with its kind in front: ``denied: role `shop` may not …``."""
-    title = getattr(error, "title", "") if isinstance(error, AdapterError) or hasattr(error, "title") else ""
-    return f"{title}: {error.message}" if title else error.message
+    return f"{error.title}: {error.message}" if isinstance(error, AdapterError) else error.message

@@ -4,7 +4,7 @@ import os
 
 from confsvc.errors import ManifestError
 
-__all__ = ["FILE", "OVERLAY", "PYPROJECT", "find_manifest", "read_limited"]
+__all__ = ["FILE", "OVERLAY", "PYPROJECT", "check_owner", "find_manifest", "read_limited"]
 
 FILE = "confsvc.toml"
 OVERLAY = "confsvc.local.toml"
@@ -28,7 +28,7 @@ def find_manifest(start: str, environ: "os._Environ[str] | dict[str, str]") -> s
         for name in (FILE, PYPROJECT):
             path = os.path.join(folder, name)
             if os.path.isfile(path) and (name == FILE or _has_table(path)):
-                _check_owner(path)
+                check_owner(path)
                 return path
         parent = os.path.dirname(folder)
         at_border = folder == home or os.path.exists(os.path.join(folder, ".git")) or _device(parent) != device
@@ -55,9 +55,15 @@ def _has_table(path: str) -> bool:
     return isinstance(data.get("tool"), dict) and "confsvc" in data["tool"]
 
 
-def _check_owner(path: str) -> None:
+def check_owner(path: str, *, trusted: int = 0) -> None:
+    """Check that ``path`` belongs to this user, to root, or to the user ``trusted``.
+
+    Raises:
+        ManifestError: it belongs to somebody else.
+
+    """
     owner = os.stat(path).st_uid
-    if owner not in {0, os.geteuid()}:
+    if owner not in {0, os.geteuid(), trusted}:
         raise ManifestError(
             f"`{path}` belongs to another user (uid {owner}), and a manifest can run code",
             hint=f"if you trust it, name it: -f {path}",

@@ -189,7 +189,6 @@ class DeadlineError(ConfsvcError):
 
     code = "deadline"
     exit_status = 75
-    title: ClassVar[str] = "no answer"
 
 
 class InvalidError(ConfsvcError):

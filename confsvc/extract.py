@@ -62,7 +62,9 @@ class Fields:
 
     __slots__ = ("collisions", "document", "reference", "values")
 
-    def __init__(self, document: Document, reference: Reference, fields: Mapping[str, object], *, verbatim: bool) -> None:
+    def __init__(
+        self, document: Document, reference: Reference, fields: Mapping[str, object], *, verbatim: bool
+    ) -> None:
         self.document = document
         self.reference = reference
         self.values: dict[str, object] = {}

@@ -38,7 +38,10 @@ def fetch_documents(
     outcomes: dict[Reference, Document | ConfsvcError] = {}
     workers = [
         threading.Thread(
-            target=_fetch_group, args=(adapters[name], references, deadline, outcomes), name=f"confsvc-{name}", daemon=True
+            target=_fetch_group,
+            args=(adapters[name], references, deadline, outcomes),
+            name=f"confsvc-{name}",
+            daemon=True,
         )
         for name, references in groups.items()
     ]

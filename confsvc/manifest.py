@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 from confsvc._suggest import did_you_mean
-from confsvc.discovery import OVERLAY, PYPROJECT, read_limited
+from confsvc.discovery import OVERLAY, PYPROJECT, check_owner, read_limited
 from confsvc.errors import ManifestError, Problem, UnknownEnvironmentError, UsageError
 from confsvc.manifest_schema import MANIFEST, check
 from confsvc.schema import Setting, TableSchema, read_setting
@@ -182,6 +182,7 @@ def load_manifest(file: str) -> Manifest:
     data = dict(texts["base"].data)
     overlay = os.path.join(directory, OVERLAY)
     if os.path.exists(overlay):
+        check_owner(overlay, trusted=os.stat(file).st_uid)
         texts["overlay"] = _read(overlay)
         data = _merge(data, texts["overlay"].data)
     manifest = Manifest(data, file=file, directory=directory, texts=texts)

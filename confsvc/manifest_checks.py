@@ -111,9 +111,7 @@ def _is_name(manifest: "Manifest", environment: "Environment", name: str) -> boo
     return bool(manifest.schema_target) or name in environment.values
 
 
-def read_reference(
-    manifest: "Manifest", environment: "Environment", text: str
-) -> tuple[Reference | None, str]:
+def read_reference(manifest: "Manifest", environment: "Environment", text: str) -> tuple[Reference | None, str]:
     """Read a reference as written in ``environment``. Returns it and an empty string, or None and what is wrong."""
     try:
         filled = fill_placeholders(text, project=manifest.project, environment=environment.name)

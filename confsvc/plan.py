@@ -95,9 +95,7 @@ def make_plan(  # noqa: PLR0913 - everything that decides what is read
         sources = tuple(reversed([_source(manifest, environment, entry) for entry in environment.sources]))
         documents.update(dict.fromkeys(source.reference.document for source in sources))
     backends = {r.scheme: _backend(manifest, environment, r.scheme, environ) for r in documents}
-    return Plan(
-        environment.name, schema, only, given, process, values, sources, tuple(documents), backends
-    )
+    return Plan(environment.name, schema, only, given, process, values, sources, tuple(documents), backends)
 
 
 def _certain(name: str, values: Mapping[str, tuple[Template, ...]]) -> bool:

@@ -11,7 +11,9 @@ __all__ = ["KINDS", "Raw", "SettingType", "core_schema", "parse_duration", "pars
 # What a document, or a layer, has for a setting: text, bytes, or something parsed from JSON.
 Raw = object
 
-_HOST = r"^(?:[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?)(?:\.[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?)*\.?$"
+_HOST = (
+    r"^(?:[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?)(?:\.[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?)*\.?$"
+)
 # What the HTML standard takes for <input type=email>: https://html.spec.whatwg.org/#valid-e-mail-address
 _EMAIL = (
     r"^[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]+@"

@@ -67,8 +67,8 @@ def _dispatch(argv: list[str]) -> int:
 def _command_first(argv: list[str]) -> list[str]:
     """Move options that stand before the command behind it."""
     position = 0
-    while position < len(argv) and argv[position] in _LEADING:
-        position += 1 + _LEADING[argv[position]]
+    while position < len(argv) and (option := argv[position].partition("="))[0] in _LEADING:
+        position += 1 if option[1] else 1 + _LEADING[option[0]]
     return [*argv[position : position + 1], *argv[:position], *argv[position + 1 :]]
 
 

@@ -26,7 +26,7 @@ def parser() -> Parser:
 
 def main(argv: list[str]) -> int:
     """Check, and return the exit status."""
-    args = parser().read(argv)
+    args = parser().parse_args(argv)
     if args.all and args.env:
         raise UsageError("--all and --env exclude each other")
     request = request_of(args)

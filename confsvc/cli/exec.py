@@ -27,11 +27,12 @@ def parser() -> Parser:
 def main(argv: list[str]) -> int:
     """Become the command. Returns only when it cannot."""
     if "--" not in argv:
-        made = parser()
-        made.read(argv)  # `--help`, or a more telling error
-        raise UsageError("the command is missing", hint="confsvc exec [-e ENV] -- COMMAND…")
+        _, stray = parser().parse_known_args(argv)  # `--help` ends here
+        word = next((word for word in stray if not word.startswith("-")), "")
+        what = f"`--` must stand before the command `{word}`" if word else "the command is missing"
+        raise UsageError(what, hint="confsvc exec [-e ENV] -- COMMAND…")
     split = argv.index("--")
-    args = parser().read(argv[:split])
+    args = parser().parse_args(argv[:split])
     command = argv[split + 1 :]
     if not command:
         raise UsageError("nothing follows the `--`", hint="confsvc exec [-e ENV] -- COMMAND…")

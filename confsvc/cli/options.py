@@ -62,10 +62,6 @@ class Parser(argparse.ArgumentParser):
             message = f"unknown option `{unknown}`{did_you_mean(unknown, self._option_string_actions)}"
         raise UsageError(message, hint=f"{self.prog} --help")
 
-    def read(self, argv: Sequence[str]) -> argparse.Namespace:
-        """Parse ``argv`` and check that stray arguments are told as what they are."""
-        return self.parse_args(argv)
-
 
 def find_and_load(args: argparse.Namespace) -> Manifest:
     """Return the manifest that ``-f``, CONFSVC_FILE or the upward search finds.

@@ -93,7 +93,7 @@ def report(error: ConfsvcError) -> None:
     else:
         _say(f"{_paint('error:', _RED)} {printable(error.message)}")
         _say(table([_row(problem) for problem in problems]))
-    hints = dict.fromkeys(hint for hint in (error.hint, *(p.hint for p in problems)) if hint)
+    hints = dict.fromkeys(hint for hint in (*(p.hint for p in problems), error.hint) if hint)
     for number, hint in enumerate(list(hints)[:3]):
         _say(("" if number else "\n") + f"{_paint('hint:', _BOLD)} {printable(hint)}")
 
@@ -110,9 +110,13 @@ def error_data(error: ConfsvcError) -> dict[str, object]:
 
 def _row(problem: Problem) -> tuple[str, ...]:
     if not problem.name and problem.place:
-        return (problem.place, problem.reference, problem.message) if problem.reference else (
-            problem.place,
-            problem.message,
+        return (
+            (problem.place, problem.reference, problem.message)
+            if problem.reference
+            else (
+                problem.place,
+                problem.message,
+            )
         )
     return (problem.name or problem.reference, problem.reference if problem.name else "", problem.message)
 

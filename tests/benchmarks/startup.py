@@ -15,7 +15,18 @@ from pathlib import Path
 from statistics import median
 
 TYPES = ("str", "int", "bool", "url", "float", "port", "host", "duration", "list[str]", "email")
-VALUES = ("plain text", "42", "true", "https://example.com/a", "0.5", "8080", "db.internal", "5m", "a,b,c", "a@b.example")
+VALUES = (
+    "plain text",
+    "42",
+    "true",
+    "https://example.com/a",
+    "0.5",
+    "8080",
+    "db.internal",
+    "5m",
+    "a,b,c",
+    "a@b.example",
+)
 PYDANTIC = ("str", "int", "bool", "AnyUrl", "float", "int", "str", "str", "str", "str")
 
 PYDANTIC_SCRIPT = """
