@@ -74,7 +74,7 @@ class Assembly:
         declared = dict(plan.schema.settings) if plan.schema else {}
         extra = self._extra_names(declared)
         settings = {name: s for name, s in declared.items() if plan.wanted(name)}
-        settings |= {name: Setting(name, required=False) for name in extra if plan.wanted(name)}
+        settings |= {name: Setting(name, required=name in plan.values) for name in extra if plan.wanted(name)}
         found = {name: outcome for name, s in settings.items() if (outcome := self._decide(s)) is not None}
         typed = self._validate(found, declared)
         values = {n: self._value(settings[n], f, typed[n]) for n, f in found.items() if n in typed}
@@ -128,7 +128,7 @@ class Assembly:
         if not sources:
             message = "missing: no layer has it"
         self._problems[setting.name] = Problem(
-            "missing", message, setting.name, exit_status=65, hint=f"set `{setting.name}` in one of its sources"
+            "missing", message, setting.name, exit_status=65, hint="add it to one of the sources, or to the environment's `values`"
         )
 
     def _validate(self, found: Mapping[str, Found], declared: Mapping[str, Setting]) -> dict[str, object]:
