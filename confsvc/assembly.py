@@ -46,8 +46,10 @@ class Resolved(NamedTuple):
         if failed:
             verb = "setting" if self.total == 1 else "settings"
             message = f"{len(failed)} of {self.total} {verb} could not be resolved{where}"
-        else:
+        elif any(problem.reference for problem in self.problems):
             message = f"a source could not be read{where}"
+        else:
+            message = f"the settings do not fit together{where}"
         raise ResolutionError(message, self.problems, hint=self._where_to_look())
 
     def _where_to_look(self) -> str:
@@ -78,7 +80,8 @@ class Assembly:
         found = {name: outcome for name, s in settings.items() if (outcome := self._decide(s)) is not None}
         typed = self._validate(found, declared)
         values = {n: self._value(settings[n], f, typed[n]) for n, f in found.items() if n in typed}
-        order = [p for n in settings if (p := self._problems.get(n))]
+        # A rule across fields has no setting's name; it comes last.
+        order = [p for n in (*settings, "") if (p := self._problems.get(n))]
         resolution = Resolution(
             values,
             environment=plan.environment,
@@ -128,7 +131,11 @@ class Assembly:
         if not sources:
             message = "missing: no layer has it"
         self._problems[setting.name] = Problem(
-            "missing", message, setting.name, exit_status=65, hint="add it to one of the sources, or to the environment's `values`"
+            "missing",
+            message,
+            setting.name,
+            exit_status=65,
+            hint="add it to one of the sources, or to the environment's `values`",
         )
 
     def _validate(self, found: Mapping[str, Found], declared: Mapping[str, Setting]) -> dict[str, object]:
@@ -144,12 +151,14 @@ class Assembly:
             else:
                 typed[name] = text
         for item in invalid:
-            self._invalid(item, found.get(item.name))
+            if not item.name or self._plan.wanted(item.name):
+                self._invalid(item, found.get(item.name))
         return {name: value for name, value in typed.items() if name not in self._problems}
 
     def _invalid(self, item: Invalid, found: Found | None) -> None:
         reference = (found.origin.reference or str(found.origin)) if found else ""
-        self._problems[item.name] = Problem(item.code, item.message, item.name, reference, exit_status=65)
+        # What could not be read or decided was told already, and says more than "missing" of a whole model.
+        self._problems.setdefault(item.name, Problem(item.code, item.message, item.name, reference, exit_status=65))
 
     def _value(self, setting: Setting, found: Found, typed: object) -> Value:
         raw = found.raw.reveal()

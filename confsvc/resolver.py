@@ -68,7 +68,7 @@ def _process_layer(request: Request, schema: Schema | None) -> dict[str, str]:
 def _check_names(request: Request, schema: Schema | None) -> None:
     if schema is None:
         return
-    for option, names in (("--set", request.given), ("--only", request.only)):
-        for name in names:
-            if not any(name in setting.names for setting in schema.settings.values()):
-                raise UsageError(f"{option}: no setting is called `{name}`{did_you_mean(name, schema.settings)}")
+    known = {name for setting in schema.settings.values() for name in setting.names}
+    for name in (*request.given, *request.only):
+        if name not in known:
+            raise UsageError(f"no setting is called `{name}`{did_you_mean(name, schema.settings)}")

@@ -131,10 +131,13 @@ def parse_duration(text: str) -> Any:
 def prepare(kind: SettingType, raw: Raw) -> tuple[object, str]:
     """Turn what a layer has into what the validator of ``kind`` takes.
 
-    Returns it and an empty string, or None and what is wrong, which never holds any of ``raw``.
+    ``any``, of a model's untyped items, takes JSON as it is; a kind that is not in ``KINDS`` takes stripped text. Returns
+    the input and an empty string, or None and what is wrong, which never holds any of ``raw``.
     """
     if kind.kind == "bytes":
         return _prepare_bytes(raw)
+    if kind.kind == "any":
+        return _json.plain(raw), ""
     if isinstance(raw, bytes):
         text = _utf8(raw)
         if text is None:

@@ -1,21 +1,18 @@
 """Options that several commands share, and what they become."""
 
 import argparse
-import os
 from collections.abc import Sequence
 from typing import NoReturn
 
 from confsvc._suggest import did_you_mean
 from confsvc.cli import output
-from confsvc.discovery import find_manifest
-from confsvc.errors import ManifestError, UsageError
-from confsvc.inject.environment import parent_environment
-from confsvc.manifest import Manifest, load_manifest, manifest_of_sources
+from confsvc.errors import UsageError
+from confsvc.finding import make_request
 from confsvc.resolution import Resolution
 from confsvc.resolver import TIMEOUT, Request, Resolved, resolve_request
 from confsvc.types import parse_duration
 
-__all__ = ["Parser", "find_and_load", "request_of", "resolve"]
+__all__ = ["Parser", "attempt", "request_of", "resolve"]
 
 
 class Parser(argparse.ArgumentParser):
@@ -63,49 +60,17 @@ class Parser(argparse.ArgumentParser):
         raise UsageError(message, hint=f"{self.prog} --help")
 
 
-def find_and_load(args: argparse.Namespace) -> Manifest:
-    """Return the manifest that ``-f``, CONFSVC_FILE or the upward search finds.
-
-    Raises:
-        ManifestError: there is none, or it is wrong.
-
-    """
-    file = args.file or os.environ.get("CONFSVC_FILE", "")
-    if not file:
-        file = find_manifest(os.getcwd(), os.environ)
-    if not file:
-        raise ManifestError(
-            "no confsvc.toml here or above, and no [tool.confsvc] in a pyproject.toml",
-            hint="`confsvc init` writes one; `--source dotenv://.env` needs none",
-        )
-    return load_manifest(file)
-
-
 def request_of(args: argparse.Namespace, *, read_all: bool = False) -> Request:
     """Return what the options ask for, with the manifest loaded."""
-    if args.source:
-        if args.file:
-            raise UsageError("--source and --file exclude each other: a source needs no manifest")
-        manifest = manifest_of_sources(args.source, os.getcwd())
-        environment = ""
-    else:
-        manifest = find_and_load(args)
-        environment = args.env or os.environ.get("CONFSVC_ENV", "")
-    target = args.schema or manifest.schema_target
-    schema = None
-    if target:
-        from confsvc.models import import_schema
-
-        schema = import_schema(target, manifest.directory)
-    return Request(
-        manifest,
-        environment,
-        schema,
+    return make_request(
+        environment=args.env or "",
+        file=args.file or "",
+        sources=args.source,
+        schema=args.schema,
         given=_given(args.set),
-        only=frozenset(name for names in args.only for name in names.split(",") if name),
+        only=[name for names in args.only for name in names.split(",") if name],
         override=args.override,
         timeout=_timeout(args.timeout),
-        environ=parent_environment(),
         read_all=read_all,
     )
 

@@ -1,0 +1,83 @@
+"""confsvc: one resolver for an environment's configuration and secrets.
+
+Importing it loads the standard library only, reads nothing and starts nothing; each name below is imported when it is
+first used.
+"""
+
+from typing import TYPE_CHECKING
+
+from confsvc._version import __version__
+
+if TYPE_CHECKING:
+    from confsvc.errors import (
+        AdapterError,
+        ConfsvcError,
+        DeadlineError,
+        Denied,
+        InvalidError,
+        Malformed,
+        ManifestError,
+        NotFound,
+        Problem,
+        ResolutionError,
+        Throttled,
+        Unauthenticated,
+        Unavailable,
+        UsageError,
+    )
+    from confsvc.library import ConfsvcWarning, aload, load, resolve
+    from confsvc.resolution import Origin, Resolution, Value
+    from confsvc.secret import Secret
+
+__all__ = [
+    "AdapterError",
+    "ConfsvcError",
+    "ConfsvcWarning",
+    "DeadlineError",
+    "Denied",
+    "InvalidError",
+    "Malformed",
+    "ManifestError",
+    "NotFound",
+    "Origin",
+    "Problem",
+    "Resolution",
+    "ResolutionError",
+    "Secret",
+    "Throttled",
+    "Unauthenticated",
+    "Unavailable",
+    "UsageError",
+    "Value",
+    "__version__",
+    "aload",
+    "load",
+    "resolve",
+]
+
+_ELSEWHERE = {
+    "ConfsvcWarning": "library",
+    "Origin": "resolution",
+    "Resolution": "resolution",
+    "Secret": "secret",
+    "Value": "resolution",
+    "aload": "library",
+    "load": "library",
+    "resolve": "library",
+}
+
+
+def __getattr__(name: str) -> object:
+    """Import a public name when it is first asked for."""
+    if name not in __all__:
+        message = f"module 'confsvc' has no attribute {name!r}"
+        raise AttributeError(message)
+    from importlib import import_module
+
+    value: object = getattr(import_module(f"confsvc.{_ELSEWHERE.get(name, 'errors')}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return __all__

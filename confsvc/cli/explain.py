@@ -1,0 +1,141 @@
+"""``confsvc explain``: which layer won, what it shadowed, version and age. Prints no value."""
+
+import time
+
+from confsvc._suggest import did_you_mean
+from confsvc.cli import output
+from confsvc.cli.options import Parser, attempt, request_of
+from confsvc.errors import Problem, UsageError
+from confsvc.resolution import Origin, Value
+from confsvc.resolver import Request, Resolved
+from confsvc.setting import UNSET, Setting
+
+__all__ = ["ORDER", "main", "parser"]
+
+# Low to high, as the design lists them.
+ORDER = (
+    ("default", "the setting's own default"),
+    ("source", "sources, ancestors' first, in the order written"),
+    ("values", "the environments' values, ancestors' first"),
+    ("environment", "the process environment, for declared settings; off with --override"),
+    ("set", "--set NAME=VALUE"),
+)
+
+
+def parser() -> Parser:
+    """Return the command's parser."""
+    made = Parser(
+        "explain",
+        "Show where every setting's value comes from and what it shadows, or all about one setting. Prints no value.",
+        "[NAME] [-e ENV] [-f FILE] [options]",
+    )
+    made.add_argument("name", metavar="NAME", nargs="?", help="one setting")
+    made.add_argument("--order", action="store_true", help="show the order of the layers, lowest first, and end")
+    made.resolve_options()
+    return made
+
+
+def main(argv: list[str]) -> int:
+    """Explain. Returns the status of the one setting's problem, else 0."""
+    args = parser().parse_args(argv)
+    if args.order:
+        _show_order()
+        return 0
+    request = request_of(args, read_all=True)
+    resolved = attempt(request)
+    problems = {problem.name: problem for problem in resolved.problems}
+    if args.name is None:
+        _show_all(resolved, problems)
+        return 0
+    if args.name not in resolved.resolution and args.name not in problems and args.name not in _declared(request):
+        near = did_you_mean(args.name, [*resolved.resolution, *_declared(request)])
+        raise UsageError(f"no setting is called `{args.name}`{near}")
+    _show_one(args.name, request, resolved, problems.get(args.name))
+    return problems[args.name].exit_status if args.name in problems else 0
+
+
+def _declared(request: Request) -> dict[str, Setting]:
+    schema = request.schema or request.manifest.schema
+    return dict(schema.settings) if schema else {}
+
+
+def _show_order() -> None:
+    if output.is_json():
+        output.write_json([{"layer": name, "what": what} for name, what in ORDER])
+        return
+    rows = [(str(number), name, what) for number, (name, what) in enumerate(ORDER, 1)]
+    output.write(output.table(rows) + "\n")
+
+
+def _show_all(resolved: Resolved, problems: dict[str, Problem]) -> None:
+    values = resolved.resolution
+    if output.is_json():
+        output.write_json(
+            {
+                "environment": values.environment,
+                "settings": [_data(value) for value in values.values()],
+                "problems": [problem._asdict() for problem in resolved.problems],
+            }
+        )
+        return
+    rows = [("setting", "layer", "reference", "version", "age", "shadows")]
+    for value in values.values():
+        origin = value.origin
+        shadowed = ", ".join(str(lower) for lower in value.shadowed)
+        rows.append((value.name, origin.layer, origin.reference, origin.version, _age(origin), shadowed))
+    rows += [(p.name or p.reference, "-", p.reference if p.name else "", "", "", p.message) for p in problems.values()]
+    output.write(output.table(rows) + "\n")
+
+
+def _show_one(name: str, request: Request, resolved: Resolved, problem: Problem | None) -> None:
+    value = resolved.resolution.get(name)
+    setting = _declared(request).get(name)
+    if output.is_json():
+        found = _data(value) if value else {"name": name, "problem": problem._asdict() if problem else None}
+        output.write_json(found | {"declared": _describe(setting) if setting else None})
+        return
+    rows: list[tuple[str, str]] = [("setting", name)]
+    rows += [(key, text) for key, text in _describe(setting).items() if text] if setting else [("declared", "no")]
+    if value:
+        rows += [("value from", str(value.origin)), ("age", _age(value.origin))]
+        rows += [("shadows", str(lower)) for lower in value.shadowed]
+    elif problem:
+        rows += [("value", "none"), ("reference", problem.reference), ("problem", problem.message)]
+        rows += [("written at", problem.place), ("hint", problem.hint)]
+    else:
+        rows.append(("value", "none, and none is required"))
+    output.write(output.table([row for row in rows if row[1]]) + "\n")
+
+
+def _describe(setting: Setting) -> dict[str, str]:
+    limits = ", ".join(f"{key} = {limit}" for key, limit in setting.constraints.items())
+    return {
+        "description": setting.description,
+        "type": str(setting.type),
+        "limits": limits,
+        "secret": "yes" if setting.secret else "no",
+        "required": "yes" if setting.required and setting.default is UNSET else "no",
+        "default": "yes" if setting.default is not UNSET else "no",
+    }
+
+
+def _data(value: Value) -> dict[str, object]:
+    origin = value.origin
+    return {
+        "name": value.name,
+        "type": value.kind,
+        "secret": value.secret,
+        "layer": origin.layer,
+        "reference": origin.reference,
+        "version": origin.version,
+        "read_at": origin.read_at,
+        "shadows": [{"layer": low.layer, "reference": low.reference} for low in value.shadowed],
+    }
+
+
+def _age(origin: Origin) -> str:
+    """Say how long ago the value was read."""
+    if origin.read_at is None:
+        return ""
+    seconds = max(0, round(time.time() - origin.read_at))
+    return f"{seconds} s"

@@ -1,0 +1,35 @@
+"""Where values may go: a pipe, a file for the owner alone, and a terminal only when asked to."""
+
+import argparse
+import sys
+
+from confsvc.cli import output
+from confsvc.cli.options import Parser
+from confsvc.errors import UsageError
+from confsvc.inject.files import write_file
+
+__all__ = ["deliver", "output_options"]
+
+
+def output_options(parser: Parser) -> None:
+    """Add ``-o`` and ``--reveal``."""
+    group = parser.add_argument_group("where to")
+    group.add_argument("-o", "--output", metavar="FILE", help="a file, readable by its owner alone, instead of stdout")
+    group.add_argument("--reveal", action="store_true", help="secrets may be printed to a terminal")
+
+
+def deliver(args: argparse.Namespace, data: str | bytes, *, secret: bool) -> None:
+    """Write ``data`` where the options say.
+
+    Raises:
+        OutputError: it cannot be written.
+        UsageError: it is secret, stdout is a terminal, and nobody said ``--reveal``.
+
+    """
+    data = data if isinstance(data, bytes) else data.encode(errors="surrogateescape")
+    if args.output:
+        write_file(args.output, data)
+        return
+    if secret and not args.reveal and sys.stdout is not None and sys.stdout.isatty():
+        raise UsageError("secrets are not printed to a terminal", hint="--reveal does it all the same; -o FILE writes")
+    output.write(data)

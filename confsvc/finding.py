@@ -1,0 +1,76 @@
+"""From what a user names, on the command line or in Python, to a request that can be resolved."""
+
+import os
+from collections.abc import Iterable, Mapping
+
+from confsvc.discovery import find_manifest
+from confsvc.errors import ManifestError, UsageError
+from confsvc.inject.environment import parent_environment
+from confsvc.manifest import Manifest, load_manifest, manifest_of_sources
+from confsvc.resolver import TIMEOUT, Request
+from confsvc.schema import Schema
+
+__all__ = ["find_and_load", "make_request"]
+
+
+def find_and_load(file: str = "") -> Manifest:
+    """Return the manifest ``file``; else the one CONFSVC_FILE names; else the one found by searching upward.
+
+    Raises:
+        ManifestError: there is none, or it is wrong.
+
+    """
+    file = file or os.environ.get("CONFSVC_FILE", "") or find_manifest(os.getcwd(), os.environ)
+    if not file:
+        raise ManifestError(
+            "no confsvc.toml here or above, and no [tool.confsvc] in a pyproject.toml",
+            hint="`confsvc init` writes one; `--source dotenv://.env` needs none",
+        )
+    return load_manifest(file)
+
+
+def make_request(  # noqa: PLR0913 - one argument for each thing a user can say
+    *,
+    environment: str = "",
+    file: str = "",
+    sources: Iterable[str] = (),
+    schema: Schema | str | None = None,
+    given: Mapping[str, str] | None = None,
+    only: Iterable[str] = (),
+    override: bool = False,
+    timeout: float = TIMEOUT,
+    read_all: bool = False,
+) -> Request:
+    """Find and load what is named. ``schema`` is one, or ``package.module:Name``; else the manifest's own.
+
+    Raises:
+        ManifestError: the manifest, or the schema, cannot be had.
+        UsageError: ``sources`` and ``file`` exclude each other.
+
+    """
+    references = list(sources)
+    if references and file:
+        raise UsageError("sources and a manifest's file exclude each other: a source needs no manifest")
+    manifest = manifest_of_sources(references, os.getcwd()) if references else find_and_load(file)
+    target = schema if schema is not None else manifest.schema_target
+    if isinstance(target, str):
+        schema = _import(target, manifest.directory) if target else None
+    if not references:
+        environment = environment or os.environ.get("CONFSVC_ENV", "")
+    return Request(
+        manifest,
+        "" if references else environment,
+        schema if not isinstance(schema, str) else None,
+        given=given or {},
+        only=frozenset(only),
+        override=override,
+        timeout=timeout,
+        environ=parent_environment(),
+        read_all=read_all,
+    )
+
+
+def _import(target: str, directory: str) -> Schema:
+    from confsvc.models import import_schema
+
+    return import_schema(target, directory)

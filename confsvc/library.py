@@ -1,0 +1,115 @@
+"""The library: ``load`` a validated model, or ``resolve`` to a mapping with origins."""
+
+import warnings
+from collections.abc import Iterable, Mapping
+from typing import TypeVar
+
+from confsvc.finding import make_request
+from confsvc.resolution import Resolution
+from confsvc.resolver import TIMEOUT, Resolved, resolve_request
+
+__all__ = ["ConfsvcWarning", "aload", "load", "resolve"]
+
+T = TypeVar("T")
+
+
+class ConfsvcWarning(UserWarning):
+    """Something about a source is odd, but nothing is wrong with the settings."""
+
+
+def load(  # noqa: PLR0913 - the options of the command line
+    model: type[T],
+    *,
+    environment: str = "",
+    file: str = "",
+    sources: Iterable[str] = (),
+    set: Mapping[str, str] | None = None,  # noqa: A002 - `--set`
+    override: bool = False,
+    timeout: float = TIMEOUT,
+) -> T:
+    """Resolve and return a validated ``model``: a pydantic model, a BaseSettings, or a dataclass.
+
+    The manifest is ``file``, else CONFSVC_FILE, else searched upward; the environment ``environment``, else CONFSVC_ENV,
+    else the manifest's default. ``sources`` are references, and need no manifest. ``set`` decides single settings,
+    ``override`` keeps the process environment out, and ``timeout`` is in seconds, for everything together.
+
+    Raises:
+        ResolutionError: settings are missing or invalid, or could not be read; it names every one.
+        ManifestError: the manifest is wrong, or there is none.
+        UsageError: no environment was chosen, or ``set`` names what the model does not have.
+
+    """
+    from confsvc.models import ModelSchema
+
+    schema = ModelSchema(model)
+    request = make_request(
+        environment=environment,
+        file=file,
+        sources=sources,
+        schema=schema,
+        given=set,
+        override=override,
+        timeout=timeout,
+    )
+    _warned(resolve_request(request)).unwrap()
+    return schema.instance
+
+
+async def aload(  # noqa: PLR0913 - the options of the command line
+    model: type[T],
+    *,
+    environment: str = "",
+    file: str = "",
+    sources: Iterable[str] = (),
+    set: Mapping[str, str] | None = None,  # noqa: A002 - `--set`
+    override: bool = False,
+    timeout: float = TIMEOUT,  # noqa: ASYNC109 - it bounds the whole resolution, threads included
+) -> T:
+    """Do what ``load`` does, in a thread, so that the event loop goes on."""
+    from asyncio import to_thread
+
+    return await to_thread(
+        load,
+        model,
+        environment=environment,
+        file=file,
+        sources=sources,
+        set=set,
+        override=override,
+        timeout=timeout,
+    )
+
+
+def resolve(  # noqa: PLR0913 - the options of the command line
+    *,
+    environment: str = "",
+    file: str = "",
+    sources: Iterable[str] = (),
+    schema: str = "",
+    set: Mapping[str, str] | None = None,  # noqa: A002 - `--set`
+    only: Iterable[str] = (),
+    override: bool = False,
+    timeout: float = TIMEOUT,
+) -> Resolution:
+    """Resolve and return an immutable mapping of names to values with origins.
+
+    ``schema`` is ``package.module:Name``; without it the manifest's own is used. ``only`` names the settings wanted.
+    For the other arguments, and what is raised, see ``load``.
+    """
+    request = make_request(
+        environment=environment,
+        file=file,
+        sources=sources,
+        schema=schema or None,
+        given=set,
+        only=only,
+        override=override,
+        timeout=timeout,
+    )
+    return _warned(resolve_request(request)).unwrap()
+
+
+def _warned(resolved: Resolved) -> Resolved:
+    for warning in resolved.resolution.warnings:
+        warnings.warn(warning, ConfsvcWarning, stacklevel=3)
+    return resolved
