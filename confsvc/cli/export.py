@@ -9,9 +9,10 @@ from confsvc.errors import OutputError, UsageError
 from confsvc.inject.formats import FORMATS, github_commands, github_environment, kubernetes
 from confsvc.resolution import Resolution
 
-__all__ = ["main", "parser"]
+__all__ = ["CHOICES", "main", "parser"]
 
 _KUBERNETES = {"k8s-secret": "Secret", "k8s-configmap": "ConfigMap"}
+CHOICES = (*FORMATS, *_KUBERNETES, "github")
 
 
 def parser() -> Parser:
@@ -23,9 +24,8 @@ def parser() -> Parser:
         "and hands all settings to the following steps through GITHUB_ENV.",
         "--format FORMAT [-e ENV] [-f FILE] [-o FILE] [options]",
     )
-    choices = [*FORMATS, *_KUBERNETES, "github"]
     made.add_argument(
-        "--format", choices=choices, required=True, help="one of: " + ", ".join(choices), metavar="FORMAT"
+        "--format", choices=CHOICES, required=True, help="one of: " + ", ".join(CHOICES), metavar="FORMAT"
     )
     made.add_argument("--name", metavar="NAME", default="", help="metadata.name for k8s-*; else project-environment")
     made.resolve_options()

@@ -52,6 +52,10 @@ class Parser(argparse.ArgumentParser):
         group.add_argument("--override", action="store_true", help="the process environment decides nothing")
         group.add_argument("--timeout", metavar="TIME", help=f"for everything together, default {TIMEOUT:g}s")
 
+    def options(self) -> dict[str, str]:
+        """Return every option of the command with its help, for completion."""
+        return {name: str(action.help or "") for name, action in self._option_string_actions.items()}
+
     def error(self, message: str) -> NoReturn:
         """Raise a UsageError, with the nearest option for one that does not exist."""
         unknown = message.removeprefix("unrecognized arguments: ").split(" ")[0]

@@ -1,0 +1,84 @@
+"""A store in memory, with switches for everything that can go wrong with a real one."""
+
+import time
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import ClassVar
+
+from confsvc.adapter import Backend, Content, Deadline, Document, Outcome
+from confsvc.errors import AdapterError, NotFound, Throttled, Unavailable
+from confsvc.reference import Reference
+
+__all__ = ["MemoryAdapter", "MemoryStore"]
+
+
+class MemoryStore:
+    """What ``memory://`` references read. ``reads`` counts the reads of each path, ``batches`` the calls of ``fetch``."""
+
+    def __init__(self) -> None:
+        self.reads: Counter[str] = Counter()
+        self.batches = 0
+        self.delay = 0.0
+        self._documents: dict[str, Document] = {}
+        self._failures: dict[str, AdapterError] = {}
+        self._throttles = 0
+
+    def put(self, path: str, content: Content, *, version: str = "1", secret: bool = True) -> None:
+        """Store a document: text, bytes, or a mapping of fields."""
+        self._documents[path] = Document(content, version=version, secret=secret)
+        self._failures.pop(path, None)
+
+    def remove(self, path: str) -> None:
+        """Forget a document: it is not found any more."""
+        self._documents.pop(path, None)
+
+    def fail(self, path: str, error: AdapterError) -> None:
+        """Answer every read of ``path`` with ``error``, until it is ``put`` again."""
+        self._failures[path] = error
+
+    def unavailable(self) -> None:
+        """Answer every read with ``Unavailable``, until ``recover``."""
+        self._failures[""] = Unavailable("the store is switched off")
+
+    def throttle(self, times: int) -> None:
+        """Answer the next ``times`` reads with ``Throttled``."""
+        self._throttles = times
+
+    def recover(self) -> None:
+        """Undo every failure."""
+        self._failures.clear()
+        self._throttles = 0
+        self.delay = 0.0
+
+    def read(self, path: str) -> Outcome:
+        """Read one document as the switches say."""
+        self.reads[path] += 1
+        if self._throttles:
+            self._throttles -= 1
+            return Throttled("the store asks for patience")
+        failure = self._failures.get("") or self._failures.get(path)
+        if failure is not None:
+            return type(failure)(failure.message, hint=failure.hint)
+        return self._documents.get(path) or NotFound(f"`{path}` is not in the store")
+
+
+class MemoryAdapter:
+    """Reads a ``MemoryStore``, the class's own: the fixture ``confsvc_memory`` gives every test a fresh one."""
+
+    options: ClassVar[Mapping[str, Mapping[str, object]]] = {}
+    parameters: ClassVar[frozenset[str]] = frozenset()
+    local: ClassVar[bool] = False
+    keeps_names: ClassVar[bool] = False
+    store: ClassVar[MemoryStore] = MemoryStore()
+
+    def __init__(self, backend: Backend) -> None:
+        self._name = backend.name
+
+    def fetch(self, references: Sequence[Reference], *, deadline: Deadline) -> Mapping[Reference, Outcome]:
+        """See ``confsvc.adapter.Adapter``."""
+        deadline.check()
+        self.store.batches += 1
+        if self.store.delay:
+            time.sleep(min(self.store.delay, deadline.remaining()))
+            deadline.check()
+        return {reference: self.store.read(reference.path) for reference in references}
