@@ -14,16 +14,15 @@ def main() -> int:
 
 
 def _demote_python_path() -> None:
-    """Look in PYTHONPATH, and in the working folder, last.
+    """Look in PYTHONPATH, and in the script's or the working folder, last.
 
     They are the application's: its `types.py` or `dotenv.py` must not be taken for the one that we mean. What can only
     be found there still is.
     """
-    # `sys.flags.isolated` has neither. Nothing may be imported yet, so the environment is read by what is there already.
-    entries = sys.modules["os"].environ.get("PYTHONPATH", "").split(":") if not sys.flags.isolated else []
-    theirs = (
-        {entry for entry in entries if entry} | {"", sys.modules["os"].getcwd()} if not sys.flags.isolated else set()
-    )
+    if sys.flags.isolated:  # then there are none
+        return
+    os = sys.modules["os"]  # there from Python's own start; nothing may be imported yet
+    theirs = {sys.path[0], *os.environ.get("PYTHONPATH", "").split(os.pathsep)}
     sys.path[:] = [p for p in sys.path if p not in theirs] + [p for p in sys.path if p in theirs]
 
 

@@ -72,6 +72,7 @@ class Assembly:
         self._problems: dict[str, Problem] = {}
 
     def assemble(self) -> Resolved:
+        """Decide, validate, and put together what came of it."""
         plan = self._plan
         declared = dict(plan.schema.settings) if plan.schema else {}
         extra = self._extra_names(declared)

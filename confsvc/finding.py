@@ -20,7 +20,7 @@ def find_and_load(file: str = "") -> Manifest:
         ManifestError: there is none, or it is wrong.
 
     """
-    file = file or os.environ.get("CONFSVC_FILE", "") or find_manifest(os.getcwd(), os.environ)
+    file = file or os.environ.get("CONFSVC_FILE", "") or find_manifest(_working_folder(), os.environ)
     if not file:
         raise ManifestError(
             "no confsvc.toml here or above, and no [tool.confsvc] in a pyproject.toml",
@@ -51,7 +51,7 @@ def make_request(  # noqa: PLR0913 - one argument for each thing a user can say
     references = list(sources)
     if references and file:
         raise UsageError("sources and a manifest's file exclude each other: a source needs no manifest")
-    manifest = manifest_of_sources(references, os.getcwd()) if references else find_and_load(file)
+    manifest = manifest_of_sources(references, _working_folder()) if references else find_and_load(file)
     target = schema if schema is not None else manifest.schema_target
     if isinstance(target, str):
         schema = _import(target, manifest.directory) if target else None
@@ -68,6 +68,14 @@ def make_request(  # noqa: PLR0913 - one argument for each thing a user can say
         environ=parent_environment(),
         read_all=read_all,
     )
+
+
+def _working_folder() -> str:
+    try:
+        return os.getcwd()
+    except FileNotFoundError:
+        reason = "the working folder is gone"
+    raise ManifestError(reason, hint="cd to another one, or name the manifest by its full path with -f")
 
 
 def _import(target: str, directory: str) -> Schema:

@@ -98,7 +98,7 @@ def infer(assignment: Assignment) -> Setting | None:
     )
 
 
-def _guesses(name: str, value: str) -> Iterator[str]:
+def _guesses(name: str, value: str) -> Iterator[str]:  # noqa: C901 - one branch for each type
     """Yield types that ``value`` may have, the most telling first; nothing at all for an empty one."""
     text = value.strip()
     upper = name.upper()

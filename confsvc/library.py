@@ -29,9 +29,9 @@ def load(  # noqa: PLR0913 - the options of the command line
 ) -> T:
     """Resolve and return a validated ``model``: a pydantic model, a BaseSettings, or a dataclass.
 
-    The manifest is ``file``, else CONFSVC_FILE, else searched upward; the environment ``environment``, else CONFSVC_ENV,
-    else the manifest's default. ``sources`` are references, and need no manifest. ``set`` decides single settings,
-    ``override`` keeps the process environment out, and ``timeout`` is in seconds, for everything together.
+    The manifest is ``file``, else CONFSVC_FILE, else searched upward; the environment is ``environment``, else
+    CONFSVC_ENV, else the manifest's default. ``sources`` are references, and need no manifest. ``set`` decides single
+    settings, ``override`` keeps the process environment out, and ``timeout`` is in seconds, for everything together.
 
     Raises:
         ResolutionError: settings are missing or invalid, or could not be read; it names every one.

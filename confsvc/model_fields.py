@@ -42,8 +42,8 @@ _NAMED: tuple[tuple[type, str], ...] = (
 class Field(NamedTuple):
     """One field of a model. ``key`` is what the model's input calls it, ``attribute`` what the instance does.
 
-    ``kind`` says how text becomes input, by the same rules as a manifest's types; ``scalar`` is everything that pydantic
-    itself parses from stripped text. ``parts`` are a nested model's own fields.
+    ``kind`` says how text becomes input, by the same rules as a manifest's types; ``scalar`` is everything that
+    pydantic itself parses from stripped text. ``parts`` are a nested model's own fields.
     """
 
     attribute: str

@@ -45,7 +45,7 @@ class ConfsvcSettingsSource(PydanticBaseSettingsSource):
     the process environment has wins, as everywhere in confsvc, unless ``override``.
     """
 
-    def __init__(  # noqa: PLR0913 - the options of confsvc.load
+    def __init__(
         self,
         settings_cls: type[BaseSettings],
         *,

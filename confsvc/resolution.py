@@ -91,7 +91,7 @@ class Resolution(Mapping[str, Value]):
 
     __slots__ = ("_values", "environment", "manifest", "project", "undeclared", "warnings")
 
-    def __init__(  # noqa: PLR0913 - a record
+    def __init__(
         self,
         values: Mapping[str, Value],
         *,

@@ -102,11 +102,9 @@ def core_schema(kind: SettingType, constraints: dict[str, object]) -> dict[str, 
     if kind.item is not None:
         schema["items_schema" if kind.kind == "list" else "values_schema"] = core_schema(kind.item, {})
     for name, limit in constraints.items():
-        if kind.kind == "duration":
-            limit = parse_duration(str(limit))
         if name == "pattern" and "pattern" in schema:
             return {"type": "chain", "steps": [schema, {"type": "str", "pattern": limit}]}
-        schema[name] = limit
+        schema[name] = parse_duration(str(limit)) if kind.kind == "duration" else limit
     return schema
 
 
@@ -131,8 +129,8 @@ def parse_duration(text: str) -> Any:
 def prepare(kind: SettingType, raw: Raw) -> tuple[object, str]:
     """Turn what a layer has into what the validator of ``kind`` takes.
 
-    ``any``, of a model's untyped items, takes JSON as it is; a kind that is not in ``KINDS`` takes stripped text. Returns
-    the input and an empty string, or None and what is wrong, which never holds any of ``raw``.
+    ``any``, of a model's untyped items, takes JSON as it is; a kind that is not in ``KINDS`` takes stripped text.
+    Returns the input and an empty string, or None and what is wrong, which never holds any of ``raw``.
     """
     if kind.kind == "bytes":
         return _prepare_bytes(raw)

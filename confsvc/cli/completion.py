@@ -18,7 +18,7 @@ _confsvc() {{
     case ${{COMP_WORDS[word]}} in
       --)
         compopt -o default 2>/dev/null
-        if ((word + 1 == COMP_CWORD)); then COMPREPLY=($(compgen -c -- "$cur")); else COMPREPLY=($(compgen -f -- "$cur")); fi
+        COMPREPLY=($(compgen $( ((word + 1 == COMP_CWORD)) && echo -c || echo -f ) -- "$cur"))
         return ;;
       {names}) [[ $command ]] || command=${{COMP_WORDS[word]}} ;;
     esac

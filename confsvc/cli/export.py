@@ -20,8 +20,8 @@ def parser() -> Parser:
     made = Parser(
         "export",
         "Print every value in a format that another tool reads.\n"
-        "k8s-secret holds the secret settings, k8s-configmap the plain ones. github masks the secrets in the job's log,\n"
-        "and hands all settings to the following steps through GITHUB_ENV.",
+        "k8s-secret holds the secret settings, k8s-configmap the plain ones. github masks the secrets in the job's\n"
+        "log, and hands all settings to the following steps through GITHUB_ENV.",
         "--format FORMAT [-e ENV] [-f FILE] [-o FILE] [options]",
     )
     made.add_argument(

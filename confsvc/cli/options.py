@@ -59,7 +59,7 @@ class Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         """Raise a UsageError, with the nearest option for one that does not exist."""
         unknown = message.removeprefix("unrecognized arguments: ").split(" ")[0]
-        if unknown != message.split(" ")[0] and unknown.startswith("-"):
+        if unknown != message.split(" ", maxsplit=1)[0] and unknown.startswith("-"):
             message = f"unknown option `{unknown}`{did_you_mean(unknown, self._option_string_actions)}"
         raise UsageError(message, hint=f"{self.prog} --help")
 

@@ -67,7 +67,7 @@ def become(file: str, arguments: Sequence[str], environ: Mapping[str, str]) -> N
     _flush()
     failure = 0
     try:
-        os.execve(file, list(arguments), dict(environ))
+        os.execve(file, list(arguments), dict(environ))  # noqa: S606 - this is the whole point
     except OSError as error:
         failure = error.errno or 0
     if failure == errno.E2BIG:

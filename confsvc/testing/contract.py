@@ -44,7 +44,7 @@ VALUES = {
 
 
 class AdapterContract:
-    """What is the same for all adapters. Override the hooks; a state that your store cannot have, skip with a reason."""
+    """What is the same for all adapters. Override the hooks; skip, with a reason, what your store cannot do."""
 
     def backend(self) -> Backend:
         """Return the backend to test, with what its store needs in ``options`` and ``environ``."""

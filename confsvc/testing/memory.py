@@ -13,7 +13,7 @@ __all__ = ["MemoryAdapter", "MemoryStore"]
 
 
 class MemoryStore:
-    """What ``memory://`` references read. ``reads`` counts the reads of each path, ``batches`` the calls of ``fetch``."""
+    """What ``memory://`` references read. ``reads`` counts the reads of each path, ``batches`` the fetches."""
 
     def __init__(self) -> None:
         self.reads: Counter[str] = Counter()

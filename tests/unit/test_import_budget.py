@@ -6,13 +6,12 @@ import sys
 
 import pytest
 
-# The standard library's modules that a start may use. A new one is a decision: measure it (tests/benchmarks/startup.py),
-# and import what only errors or rare types need where it is used.
+# The standard library's modules that a start may use. A new one is a decision: measure it with
+# tests/benchmarks/startup.py, and import what only errors or rare types need where it is used.
 ALLOWED_STDLIB = frozenset(
-    "argparse ast base64 binascii codecs collections contextlib copyreg datetime encodings enum errno functools gettext "
-    "importlib io itertools json keyword locale math operator os posixpath re reprlib resource runpy select signal stat "
-    "string struct threading tomllib types typing unicodedata warnings zipimport abc genericpath site sys builtins "
-    "__future__ pkgutil weakref time".split()
+    "__future__ argparse base64 binascii codecs collections contextlib copyreg datetime encodings enum errno functools "
+    "gettext importlib itertools keyword locale math operator re reprlib resource signal string struct threading time "
+    "tomllib types typing warnings".split()
 )
 ALLOWED_OTHERS = frozenset({"confsvc", "confsvc_local", "dotenv", "pydantic_core"})
 
