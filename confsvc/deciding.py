@@ -68,7 +68,9 @@ class Decider:
         return self._settled[name]
 
     def shadowed(self, name: str) -> tuple[Origin, ...]:
-        """Return the origins of the lower layers that have it too, as far as they were read."""
+        """Return the origins of the lower layers that have it too; nothing unless they were all read for that."""
+        if not self._plan.read_all:
+            return ()
         origins = [outcome.origin for outcome in self._layers(name) if isinstance(outcome, Found)]
         return tuple(origins[1:])
 

@@ -41,7 +41,8 @@ class Plan(NamedTuple):
     """What will be read, and from where each setting is then taken.
 
     ``sources`` are highest first, and empty when nothing needs them. ``values`` are highest first for each name.
-    ``documents`` are distinct, in the order first needed. ``settings`` is None when there is no schema.
+    ``documents`` are distinct, in the order first needed; with ``read_all`` those of shadowed layers too. ``schema`` is
+    None when there is none.
     """
 
     environment: str
@@ -53,6 +54,7 @@ class Plan(NamedTuple):
     sources: tuple[Source, ...]
     documents: tuple[Reference, ...]
     backends: Mapping[str, Backend]
+    read_all: bool
 
     def wanted(self, name: str) -> bool:
         """Whether ``name`` is to be resolved."""
@@ -88,14 +90,14 @@ def make_plan(  # noqa: PLR0913 - everything that decides what is read
     for name in needed if not read_all else values:
         for template in values.get(name, ()):
             documents.update(dict.fromkeys(r.document for r in template.references.values()))
-            if template.is_certain:
+            if template.is_certain and not read_all:
                 break
     sources: tuple[Source, ...] = ()
     if schema is None or read_all or any(not _certain(name, values) for name in needed):
         sources = tuple(reversed([_source(manifest, environment, entry) for entry in environment.sources]))
         documents.update(dict.fromkeys(source.reference.document for source in sources))
     backends = {r.scheme: _backend(manifest, environment, r.scheme, environ) for r in documents}
-    return Plan(environment.name, schema, only, given, process, values, sources, tuple(documents), backends)
+    return Plan(environment.name, schema, only, given, process, values, sources, tuple(documents), backends, read_all)
 
 
 def _certain(name: str, values: Mapping[str, tuple[Template, ...]]) -> bool:

@@ -33,7 +33,7 @@ class Origin(NamedTuple):
 
 
 class Value:
-    """One setting's value.
+    """One setting's value. ``shadowed`` are lower layers that have it too, known where all of them were read.
 
     ``value`` is typed by the schema, inside a ``Secret`` when the setting is one. ``text`` is what an environment
     variable gets, ``data`` what a file gets; both reveal.
