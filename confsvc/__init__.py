@@ -4,10 +4,10 @@ Importing it loads the standard library only, reads nothing and starts nothing; 
 first used.
 """
 
-from typing import TYPE_CHECKING
-
 from confsvc._version import __version__
 
+# As typing has it, without importing typing: on the way to a command, PYTHONPATH has not been demoted yet.
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from confsvc.errors import (
         AdapterError,

@@ -1,63 +1,11 @@
 """What tests share: a project folder with the real command in it, and a value that must show nowhere."""
 
 import os
-import subprocess
-import sys
-from collections.abc import Mapping
 from pathlib import Path
-from typing import NamedTuple
 
 import pytest
 
-CONFSVC = Path(sys.executable).parent / "confsvc"
-
-
-class Done(NamedTuple):
-    """What a command ended with."""
-
-    status: int
-    out: str
-    err: str
-    raw: bytes
-
-
-class Project:
-    """A folder with a manifest, in which `confsvc` is run as a user would, in an environment of its own."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.environ = {"PATH": f"{CONFSVC.parent}:/usr/bin:/bin", "NO_COLOR": "1", "COLUMNS": "100"}
-
-    def write(self, files: Mapping[str, str | bytes]) -> None:
-        """Write files, by their path in the folder."""
-        for name, content in files.items():
-            path = self.folder / name
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(content if isinstance(content, bytes) else content.encode())
-
-    def manifest(self, text: str, **files: str | bytes) -> None:
-        """Write `confsvc.toml`, and `.env` where `env` is given."""
-        self.write({"confsvc.toml": text, **{{"env": ".env"}.get(name, name): data for name, data in files.items()}})
-
-    def run(self, *argv: str, env: Mapping[str, str] | None = None, stdin: bytes = b"", cwd: str = ".") -> Done:
-        """Run `confsvc` with `argv`; `env` is added to the project's environment."""
-        environ = {**self.environ, **(env or {})}
-        done = subprocess.run(
-            [CONFSVC, *argv],
-            cwd=self.folder / cwd,
-            env=environ,
-            input=stdin,
-            capture_output=True,
-            timeout=60,
-            check=False,
-        )
-        return Done(
-            done.returncode, done.stdout.decode(errors="replace"), done.stderr.decode(errors="replace"), done.stdout
-        )
-
-    def started(self) -> bool:
-        """Whether a command that touches `started` was run."""
-        return (self.folder / "started").exists()
+from running import Project
 
 
 @pytest.fixture

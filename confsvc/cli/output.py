@@ -50,8 +50,9 @@ def write(data: str | bytes) -> None:
     else:
         try:
             sys.stdout.flush()
-            sys.stdout.buffer.write(data)
-            sys.stdout.buffer.flush()
+            view = memoryview(data)
+            while view:  # past Python's buffer, which would try once more at exit what has failed here
+                view = view[os.write(sys.stdout.fileno(), view) :]
         except BrokenPipeError:
             raise
         except OSError as error:
