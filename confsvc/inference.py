@@ -51,7 +51,7 @@ def read_assignments(text: str, environ: Mapping[str, str]) -> Iterator[Assignme
         if binding.key is None:
             comment = _comment(statement, comment)
             continue
-        if "\n\n" in statement[: len(statement) - len(statement.lstrip())]:
+        if "\n" in statement[: len(statement) - len(statement.lstrip())]:
             comment = []  # a blank line ends what belongs together
         value = binding.value
         if value is not None:
