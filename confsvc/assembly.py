@@ -75,7 +75,7 @@ class Assembly:
         typed = self._validate(found, declared)
         values = {n: self._value(settings[n], f, typed[n]) for n, f in found.items() if n in typed}
         # A rule across fields has no setting's name; it comes last.
-        order = [p for n in (*settings, "") if (p := self._problems.get(n))]
+        order = [p for n in (*settings, *(self._problems.keys() - settings)) if (p := self._problems.get(n))]
         resolution = Resolution(
             values,
             environment=plan.environment,
@@ -98,7 +98,7 @@ class Assembly:
 
     def _is_usable(self, name: str, found: Found) -> bool:
         """A literal that is still a reference is nobody's value; what was fetched is taken as it is."""
-        literal = found.origin.layer in {"set", "environment"}
+        literal = found.origin.layer in {"set", "environment", "default"}
         if not (literal and looks_unresolved(found.raw.reveal(), self._backend_names())):
             return True
         message = f"invalid: it is a reference that was not resolved ({found.origin})"
@@ -145,14 +145,17 @@ class Assembly:
             else:
                 typed[name] = text
         for item in invalid:
-            if not item.name or self._plan.wanted(item.name):
+            # With --only, parts of a model are missing that nobody asked for.
+            if item.code != "missing" or self._plan.wanted(item.name):
                 self._invalid(item, found.get(item.name))
         return {name: value for name, value in typed.items() if name not in self._problems}
 
     def _invalid(self, item: Invalid, found: Found | None) -> None:
         reference = (found.origin.reference or str(found.origin)) if found else ""
+        place = "" if item.name or not self._manifest.schema_target else self._manifest.place(("schema",))
         # What could not be read or decided was told already, and says more than "missing" of a whole model.
-        self._problems.setdefault(item.name, Problem(item.code, item.message, item.name, reference, exit_status=65))
+        problem = Problem(item.code, item.message, item.name, reference, place, exit_status=65)
+        self._problems.setdefault(item.name, problem)
 
     def _value(self, setting: Setting, found: Found, typed: object) -> Value:
         raw = found.raw.reveal()

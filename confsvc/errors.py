@@ -208,7 +208,7 @@ class ResolutionError(_Collected):
         self.exit_status = exit_status_of(self._problems)
 
     def __str__(self) -> str:
-        named = ", ".join(f"{p.name or p.reference} ({p.code})" for p in self._problems)
+        named = ", ".join(f"{p.name or p.reference or 'all together'} ({p.code})" for p in self._problems)
         return f"{self.message}: {named}" if named else self.message
 
 

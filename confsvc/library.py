@@ -2,11 +2,14 @@
 
 import warnings
 from collections.abc import Iterable, Mapping
-from typing import TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from confsvc.finding import make_request
 from confsvc.resolution import Resolution
 from confsvc.resolver import TIMEOUT, Resolved, resolve_request
+
+if TYPE_CHECKING:
+    from confsvc.models import ModelSchema
 
 __all__ = ["ConfsvcWarning", "aload", "load", "resolve"]
 
@@ -39,10 +42,8 @@ def load(  # noqa: PLR0913 - the options of the command line
         UsageError: no environment was chosen, or ``set`` names what the model does not have.
 
     """
-    from confsvc.models import ModelSchema
-
-    schema = ModelSchema(model)
-    request = make_request(
+    schema = _schema_of(model)
+    _attempt(
         environment=environment,
         file=file,
         sources=sources,
@@ -50,8 +51,7 @@ def load(  # noqa: PLR0913 - the options of the command line
         given=set,
         override=override,
         timeout=timeout,
-    )
-    _warned(resolve_request(request)).unwrap()
+    ).unwrap()
     return schema.instance
 
 
@@ -85,7 +85,7 @@ def resolve(  # noqa: PLR0913 - the options of the command line
     environment: str = "",
     file: str = "",
     sources: Iterable[str] = (),
-    schema: str = "",
+    schema: type | str | None = None,
     set: Mapping[str, str] | None = None,  # noqa: A002 - `--set`
     only: Iterable[str] = (),
     override: bool = False,
@@ -93,23 +93,30 @@ def resolve(  # noqa: PLR0913 - the options of the command line
 ) -> Resolution:
     """Resolve and return an immutable mapping of names to values with origins.
 
-    ``schema`` is ``package.module:Name``; without it the manifest's own is used. ``only`` names the settings wanted.
-    For the other arguments, and what is raised, see ``load``.
+    ``schema`` is a class, or ``package.module:Name``; without it the manifest's own is used. ``only`` names the
+    settings wanted. For the other arguments, and what is raised, see ``load``.
     """
-    request = make_request(
+    return _attempt(
         environment=environment,
         file=file,
         sources=sources,
-        schema=schema or None,
+        schema=_schema_of(schema) if isinstance(schema, type) else schema,
         given=set,
         only=only,
         override=override,
         timeout=timeout,
-    )
-    return _warned(resolve_request(request)).unwrap()
+    ).unwrap()
 
 
-def _warned(resolved: Resolved) -> Resolved:
+def _schema_of(model: type[T]) -> "ModelSchema[T]":
+    from confsvc.models import ModelSchema  # brings pydantic, which a table of settings does without
+
+    return ModelSchema(model)
+
+
+def _attempt(**options: Any) -> Resolved:
+    """Resolve as far as possible, and warn. Errors are raised by the caller, whose variables hold no environment."""
+    resolved = resolve_request(make_request(**options))
     for warning in resolved.resolution.warnings:
         warnings.warn(warning, ConfsvcWarning, stacklevel=3)
     return resolved

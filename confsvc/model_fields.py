@@ -1,208 +1,136 @@
-"""What a pydantic model, a BaseSettings or a dataclass declares, as settings: names, types, defaults."""
+"""The fields of a pydantic model, a BaseSettings or a dataclass, and how JSON for them is read."""
 
 import dataclasses
-import enum
-import types
 import typing
 from collections.abc import Iterator, Mapping
-from datetime import date, datetime, timedelta
-from pathlib import PurePath
 from typing import Any, NamedTuple
-from uuid import UUID
 
-from pydantic import AliasChoices, AliasPath, AnyUrl, BaseModel, Json, SecretBytes, SecretStr, TypeAdapter
+from pydantic import AliasChoices, BaseModel
 from pydantic.fields import FieldInfo
-from pydantic_core import PydanticSerializationError, PydanticUndefined
+from pydantic_core import PydanticUndefined
 
 from confsvc import _json
 from confsvc.errors import ManifestError
-from confsvc.setting import UNSET, Setting
-from confsvc.types import SettingType
+from confsvc.model_types import Shape, is_settings, shape_of
+from confsvc.types import Raw, prepare_many
 
-__all__ = ["Field", "fields_of", "is_model", "is_settings", "setting_of"]
-
-_NAMED: tuple[tuple[type, str], ...] = (
-    (bool, "bool"),
-    (int, "int"),
-    (float, "float"),
-    (SecretStr, "str"),
-    (SecretBytes, "bytes"),
-    (bytes, "bytes"),
-    (timedelta, "duration"),
-    (datetime, "datetime"),
-    (date, "date"),
-    (UUID, "uuid"),
-    (PurePath, "path"),
-    (AnyUrl, "url"),
-    (enum.Enum, "enum"),
-    (str, "str"),
-)
+__all__ = ["Field", "default_of", "fields_of", "infos_of", "prepare_fields", "prepare_model"]
 
 
 class Field(NamedTuple):
-    """One field of a model. ``key`` is what the model's input calls it, ``attribute`` what the instance does.
+    """One field of a model.
 
-    ``kind`` says how text becomes input, by the same rules as a manifest's types; ``scalar`` is everything that
-    pydantic itself parses from stripped text. ``parts`` are a nested model's own fields.
+    ``attribute`` is its name in Python. ``keys`` are those its input may have it under, the preferred one first; there
+    is none where only an AliasPath leads to it. ``aliases`` are as written; ``by_name`` says its own name counts too.
     """
 
     attribute: str
-    key: str
-    setting: Setting
-    kind: SettingType
-    parts: tuple["Field", ...] = ()
+    keys: tuple[str, ...]
+    aliases: tuple[str, ...]
+    by_name: bool
+    info: FieldInfo
+    shape: Shape
+
+    @property
+    def key(self) -> str:
+        """What the model's input calls it."""
+        return self.keys[0]
 
 
-def is_settings(model: type) -> bool:
-    """Tell whether ``model`` is a pydantic-settings BaseSettings, without importing pydantic-settings."""
-    return any(base.__module__.partition(".")[0] == "pydantic_settings" for base in model.__mro__)
+def fields_of(model: type) -> list[Field]:
+    """Return the fields of ``model``, in order.
+
+    Raises:
+        ManifestError: one is an InitVar.
+
+    """
+    config: Mapping[str, Any] = getattr(model, "model_config", None) or getattr(model, "__pydantic_config__", {})
+    return [_field(name, info, config) for name, info in infos_of(model)]
 
 
-def is_model(annotation: object) -> bool:
-    """Tell whether ``annotation`` is a class with declared fields."""
-    return isinstance(annotation, type) and (issubclass(annotation, BaseModel) or dataclasses.is_dataclass(annotation))
-
-
-def fields_of(model: type, prefix: str = "", delimiter: str = "__") -> tuple[Field, ...]:
-    """Return the fields of ``model``; the names of their settings begin with ``prefix``."""
-    return tuple(_field(name, info, prefix, delimiter) for name, info in _infos(model))
-
-
-def _infos(model: type) -> Iterator[tuple[str, FieldInfo]]:
+def infos_of(model: type) -> Iterator[tuple[str, FieldInfo]]:
+    """Yield each field's name and what pydantic knows of it."""
     if issubclass(model, BaseModel):
         yield from model.model_fields.items()
         return
-    known = getattr(model, "__pydantic_fields__", None)
+    known: Mapping[str, FieldInfo] | None = model.__dict__.get("__pydantic_fields__")
     if known is not None:
-        yield from known.items()
+        yield from ((name, info) for name, info in known.items() if info.init is not False)
         return
+    _check_init_only(model)
     hints = typing.get_type_hints(model, include_extras=True)
     for field in dataclasses.fields(typing.cast("Any", model)):
-        if not field.init:
-            continue
-        default: Any = PydanticUndefined if field.default is dataclasses.MISSING else field.default
-        info = FieldInfo.from_annotation(hints[field.name])
+        if field.init:
+            yield field.name, _info(hints[field.name], field)
+
+
+def _check_init_only(model: type) -> None:
+    ordinary = {field.name for field in dataclasses.fields(typing.cast("Any", model))}
+    for name, field in getattr(model, "__dataclass_fields__", {}).items():
+        if name not in ordinary and isinstance(field.type, dataclasses.InitVar):
+            raise ManifestError(f"`{model.__name__}.{name}` is an InitVar, which no setting can be")
+
+
+def _info(hint: Any, field: "dataclasses.Field[Any]") -> FieldInfo:
+    default: Any = field.default
+    if isinstance(default, FieldInfo):
+        return FieldInfo.from_annotated_attribute(hint, default)
+    info = FieldInfo.from_annotation(hint)
+    if default is not dataclasses.MISSING:
         info.default = default
-        if field.default_factory is not dataclasses.MISSING:
-            info.default_factory = field.default_factory
-        yield field.name, info
+    elif callable(field.default_factory):
+        info.default_factory = field.default_factory
+    return info
 
 
-def _field(name: str, info: FieldInfo, prefix: str, delimiter: str) -> Field:
-    key, names = _names(name, info, prefix)
-    annotation = _unwrap(info.annotation)
-    kind, shown = _kind(annotation, info)
-    parts = fields_of(annotation, f"{names[0]}{delimiter}", delimiter) if is_model(annotation) else ()
-    default = _default(info)
-    required = info.is_required() and not parts  # parts may make up the whole: pydantic says what is missing
-    secret = isinstance(annotation, type) and issubclass(annotation, (SecretStr, SecretBytes))
-    setting = Setting(
-        names[0],
-        shown,
-        required=required,
-        secret=secret,
-        description=info.description or "",
-        default=default,
-        constraints=_constraints(info, annotation),
-        aliases=names[1:],
-    )
-    return Field(name, key, setting, kind, parts)
-
-
-def _names(name: str, info: FieldInfo, prefix: str) -> tuple[str, tuple[str, ...]]:
-    """Return what the input calls a field, and the names of its setting: an alias is taken as it is written."""
+def _field(name: str, info: FieldInfo, config: Mapping[str, Any]) -> Field:
     alias = info.validation_alias or info.alias
-    if alias is None:
-        return name, (f"{prefix}{name}".upper(),)
-    choices = alias.choices if isinstance(alias, AliasChoices) else [alias]
-    if any(isinstance(choice, AliasPath) for choice in choices):
-        raise ManifestError(f"the field `{name}` has an AliasPath, which no setting can be called")
-    texts = tuple(str(choice) for choice in choices)
-    nested = prefix if prefix.endswith("__") else ""
-    return texts[0], tuple(nested + text for text in texts)
+    choices = alias.choices if isinstance(alias, AliasChoices) else [alias] if alias is not None else []
+    texts = tuple(choice for choice in choices if isinstance(choice, str))
+    by_alias = config.get("validate_by_alias", True) is not False
+    by_name = bool(config.get("populate_by_name") or config.get("validate_by_name") or not by_alias)
+    aliases = texts if by_alias else ()
+    by_name = by_name or not (choices and by_alias)
+    keys = (*aliases, name) if by_name else aliases
+    return Field(name, keys, aliases, by_name, info, shape_of(info.annotation, info.metadata))
 
 
-def _unwrap(annotation: Any) -> Any:
-    """Return the type that text becomes: without Annotated, and without an optional None."""
-    origin = typing.get_origin(annotation)
-    if origin is typing.Annotated:
-        return _unwrap(typing.get_args(annotation)[0])
-    if origin in {typing.Union, types.UnionType}:
-        arms = [arm for arm in typing.get_args(annotation) if arm is not types.NoneType]
-        return _unwrap(arms[0]) if len(arms) == 1 else annotation
-    return annotation
+def prepare_fields(model: type, raw: Raw) -> tuple[dict[str, object], str]:
+    """Turn JSON into what the validator of ``model`` takes: each field by the rule of its type, others as they are."""
+    found, reason = prepare_many("dict", raw, lambda item: (item, ""))
+    prepared: dict[str, object] = {}
+    if reason or not isinstance(found, dict):
+        return prepared, reason
+    by_key = {key: field for field in fields_of(model) for key in field.keys}
+    for key, item in found.items():
+        field = by_key.get(key)
+        value, reason = field.shape.prepare(item) if field else (_json.plain(item), "")
+        if reason and field:
+            return {}, f"{reason} in its field `{field.key}`"
+        prepared[key] = value
+    return prepared, ""
 
 
-def _kind(annotation: Any, info: FieldInfo | None = None) -> tuple[SettingType, SettingType]:
-    """Return how text becomes input for ``annotation``, and the type to show."""
-    metadata = info.metadata if info else []
-    if annotation is Json or any(item is Json or type(item).__name__ == "Json" for item in metadata):
-        return SettingType("str"), SettingType("json")
-    origin = typing.get_origin(annotation) or annotation
-    if origin in {list, set, frozenset, tuple} or getattr(origin, "__name__", "") in {"Sequence", "Set", "Iterable"}:
-        item, shown = _item(annotation, 0)
-        return SettingType("list", item), SettingType("list", shown)
-    if origin is dict or getattr(origin, "__name__", "") in {"Mapping", "MutableMapping"}:
-        item, shown = _item(annotation, 1)
-        return SettingType("dict", item), SettingType("dict", shown)
-    if is_model(annotation) or typing.is_typeddict(annotation):
-        return SettingType("json"), SettingType("json")
-    if origin is typing.Literal:
-        return SettingType("scalar"), SettingType("enum")
-    if isinstance(annotation, type):
-        for known, kind in _NAMED:
-            if issubclass(annotation, known):
-                shown = SettingType(kind)
-                return (shown if kind in {"str", "bytes", "duration"} else SettingType("scalar")), shown
-        return SettingType("scalar"), SettingType("str")
-    if origin in {typing.Union, types.UnionType} and str not in typing.get_args(annotation):
-        return SettingType("scalar"), SettingType("str")
-    return SettingType("str"), SettingType("str")
+def prepare_model(model: type, raw: Raw) -> tuple[object, str]:
+    """Do what ``prepare_fields`` does, for a model somewhere in the value of a setting."""
+    prepared, reason = prepare_fields(model, raw)
+    if reason or not is_settings(model):
+        return prepared, reason
+    from confsvc.model_running import make  # needed by few
+
+    # Left to the model around it, a BaseSettings would read the environment for what is not given here.
+    made, faults = make(model, prepared)
+    return made, faults[0].message if faults else ""
 
 
-def _item(annotation: Any, position: int) -> tuple[SettingType, SettingType]:
-    arguments = typing.get_args(annotation)
-    if len(arguments) <= position:
-        return SettingType("any"), SettingType("str")
-    inner = _unwrap(arguments[position])
-    return _kind(inner)
-
-
-def _default(info: FieldInfo) -> object:
-    """Return the default as text or JSON has it; UNSET where there is none, or only the model can make it."""
-    if info.is_required() or info.default_factory_takes_validated_data:
-        return UNSET
-    value = info.get_default(call_default_factory=True, validated_data={})
-    if value is None or is_model(type(value)):
-        return UNSET
-    if isinstance(value, SecretStr | SecretBytes):
-        value = value.get_secret_value()
-    if isinstance(value, bytes):
-        return value
+def default_of(info: FieldInfo) -> Any:
+    """Return the default of a field; PydanticUndefined where it has none, or it is made of other fields."""
+    factory: Any = info.default_factory
+    if factory is None:
+        return info.default
+    if info.default_factory_takes_validated_data or (isinstance(factory, type) and is_settings(factory)):
+        return PydanticUndefined
     try:
-        return TypeAdapter(type(value)).dump_python(value, mode="json")
-    except (PydanticSerializationError, TypeError):
-        return UNSET
-
-
-_LIMITS = ("ge", "gt", "le", "lt", "min_length", "max_length", "pattern")
-
-
-def _constraints(info: FieldInfo, annotation: Any) -> Mapping[str, object]:
-    """Return the constraints for people and JSON Schema to see; pydantic checks them itself."""
-    found = {
-        name: limit for item in info.metadata for name in _LIMITS if (limit := getattr(item, name, None)) is not None
-    }
-    if typing.get_origin(annotation) is typing.Literal:
-        found["choices"] = list(typing.get_args(annotation))
-    elif isinstance(annotation, type) and issubclass(annotation, enum.Enum):
-        found["choices"] = [member.value for member in annotation]
-    return {name: _json.to_text(v) if isinstance(v, timedelta) else v for name, v in found.items()}
-
-
-def setting_of(fields: tuple[Field, ...]) -> Iterator[Setting]:
-    """Yield the settings of ``fields``, and of their parts, which are never required by themselves."""
-    for field in fields:
-        yield field.setting
-        for setting in setting_of(field.parts):
-            yield setting._replace(required=False, default=UNSET)
+        return factory()
+    except Exception:  # noqa: BLE001 - it runs again when the model is made, and what it raises is told then
+        return PydanticUndefined

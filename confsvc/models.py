@@ -1,180 +1,177 @@
 """Schemas in code: a pydantic model, a BaseSettings or a dataclass, validated as a whole."""
 
-import os
-import sys
 from collections.abc import Iterator, Mapping
-from importlib import import_module
 from typing import Any, Generic, TypeVar
 
-from pydantic import BaseModel, TypeAdapter
-from pydantic_core import ValidationError
+from pydantic_core import PydanticUndefined
 
-from confsvc._suggest import did_you_mean
-from confsvc.errors import ManifestError
-from confsvc.messages import Invalid, describe_error
-from confsvc.model_fields import Field, fields_of, is_model, is_settings, setting_of
+from confsvc.errors import InternalError, ManifestError, UsageError
+from confsvc.messages import Invalid
+from confsvc.model_fields import prepare_fields
+from confsvc.model_import import import_model
+from confsvc.model_locating import Locator
+from confsvc.model_nodes import DefaultText, Node, nodes_of, parts_of, unwrap, walk
+from confsvc.model_running import Fault, annotation_of, check, make
+from confsvc.model_types import has_fields, is_settings
 from confsvc.setting import Setting
-from confsvc.types import Raw, prepare
+from confsvc.types import Raw
 
 __all__ = ["ModelSchema", "import_schema"]
 
 T = TypeVar("T")
 
+_ABSENT = PydanticUndefined
+_NOT_A_MODEL = "is neither a pydantic model nor a dataclass"
+
 
 class ModelSchema(Generic[T]):
-    """A schema that is a class. After a ``validate`` without problems, ``instance`` is what came of it."""
+    """A schema that is a class.
+
+    After a ``validate`` without problems, ``instance`` is what came of it; ``inputs`` is what its validator got, by the
+    keys it takes, for those who validate themselves.
+
+    Raises:
+        ManifestError: a field of it cannot be a setting.
+        UsageError: it is no class with fields.
+
+    """
 
     def __init__(self, model: type[T]) -> None:
-        if not is_model(model):
-            raise ManifestError(f"`{getattr(model, '__name__', model)}` is no pydantic model and no dataclass")
-        config: Mapping[str, Any] = getattr(model, "model_config", {})
-        self._model = model
-        self._fields = fields_of(model, config.get("env_prefix", ""), config.get("env_nested_delimiter") or "__")
-        self.settings: Mapping[str, Setting] = {s.name: s for s in setting_of(self._fields)}
-        self._instance: list[T] = []
+        if not has_fields(model):
+            raise UsageError(f"`{getattr(model, '__qualname__', type(model).__name__)}` {_NOT_A_MODEL}")
+        self.model = model
+        self.nodes = nodes_of(model)
+        self.settings: Mapping[str, Setting] = {node.name: node.setting for node in walk(self.nodes)}
+        self.inputs: Mapping[str, object] = {}
+        self._made: list[T] = []
 
     @property
     def instance(self) -> T:
-        """The validated instance."""
-        return self._instance[0]
+        """The validated instance. There is one after a ``validate`` without problems that got every required setting.
+
+        Raises:
+            InternalError: there is none.
+
+        """
+        if not self._made:
+            raise InternalError("no instance was made")
+        return self._made[0]
 
     def validate(self, raws: Mapping[str, Raw]) -> tuple[dict[str, object], list[Invalid]]:
-        """See ``confsvc.schema.Schema.validate``."""
-        self._instance.clear()
-        inputs, problems = self.inputs(raws)
-        found = [] if problems else self._build(inputs)
-        if problems:
-            # What could be prepared is still checked, so that everything wrong is told at once.
-            known = {problem.name for problem in problems}
-            told = [problem for problem in self._build(inputs) if problem.code != "missing"]
-            problems += [problem for problem in told if problem.name not in known]
-            self._instance.clear()
-        problems += found
-        bad = {problem.name for problem in problems}
-        typed = dict(_typed(self._fields, self._instance[0] if self._instance else inputs))
-        return {name: typed.get(name, raws[name]) for name in raws if name not in bad}, problems
-
-    def inputs(self, raws: Mapping[str, Raw]) -> tuple[dict[str, object], list[Invalid]]:
-        """Return what the model's validator takes, and what could not be prepared for it."""
-        problems: list[Invalid] = []
-        return _inputs(self._fields, raws, problems), problems
-
-    def _build(self, inputs: dict[str, object]) -> list[Invalid]:
-        try:
-            self._instance.append(self._make(inputs))
-        except ValidationError as error:
-            details = error.errors(include_url=False, include_input=False)
+        """See ``Schema.validate`` in ``confsvc.schema``. Rules across fields need all required ones to be there."""
+        self._made.clear()
+        inputs = Inputs(self.nodes, raws)
+        self.inputs = inputs.whole
+        made, faults = make(self.model, inputs.whole)
+        partial = any(setting.required and name not in raws for name, setting in self.settings.items())
+        locator = Locator(self.nodes, inputs.given, inputs.problems, across=not partial)
+        locator.add([*inputs.faults, *faults])
+        if made is None and partial and not locator.problems:
+            locator.add([fault for name in raws for fault in inputs.check(name)])
+        problems = locator.in_order(self.settings)
+        if made is not None and not problems:
+            self._made.append(made)
+            typed = dict(_typed(self.nodes, made, raws))
         else:
-            return []
-        found: dict[str, Invalid] = {}
-        for detail in details:
-            invalid = _invalid(self._fields, detail["loc"], detail["type"], detail.get("ctx", {}))
-            found.setdefault(invalid.name, invalid)
-        return list(found.values())
-
-    def _make(self, inputs: dict[str, object]) -> T:
-        model: Any = self._model
-        if is_settings(model):
-            # Its own __init__ would read the environment and .env files behind our back.
-            instance: T = model.__new__(model)
-            model.__pydantic_validator__.validate_python(inputs, self_instance=instance)
-            return instance
-        if issubclass(model, BaseModel):
-            made: T = model.model_validate(inputs)
-            return made
-        return TypeAdapter(self._model).validate_python(inputs)
-
-
-def _inputs(fields: tuple[Field, ...], raws: Mapping[str, Raw], problems: list[Invalid]) -> dict[str, object]:
-    found: dict[str, object] = {}
-    for field in fields:
-        name = field.setting.name
-        if name in raws:
-            value, reason = _prepare(field, raws[name])
-            if reason:
-                problems.append(Invalid(name, "invalid", f"invalid: {reason}"))
-            else:
-                found[field.key] = value
-        parts = _inputs(field.parts, raws, problems)
-        if parts:
-            whole = found.get(field.key)
-            found[field.key] = {**whole, **parts} if isinstance(whole, dict) else parts
-    return found
-
-
-def _prepare(field: Field, raw: Raw) -> tuple[object, str]:
-    """Turn what a layer has into what pydantic takes in its lax mode."""
-    value, reason = prepare(field.kind, raw)
-    choices = field.setting.constraints.get("choices")
-    if isinstance(choices, list) and not reason:  # Literal[1] takes no "1"
-        value = next((choice for choice in choices if str(choice) == value), value)
-    return value, reason
-
-
-def _invalid(
-    fields: tuple[Field, ...], location: tuple[int | str, ...], code: str, context: Mapping[str, Any]
-) -> Invalid:
-    """Say what is wrong at ``location`` of the model, by the name of the nearest setting."""
-    name, position = "", 0
-    while position < len(location):
-        field = next((f for f in fields if location[position] in {f.key, f.attribute}), None)
-        if field is None:
-            break
-        name, fields, position = field.setting.name, field.parts, position + 1
-    if code == "missing":
-        return Invalid(name, "missing", "missing: no layer has it")
-    if not name:
-        return Invalid("", "invalid", f"invalid: the settings together: {describe_error(code, context)}")
-    where = "".join(f" at item {part + 1}" for part in location[position:] if isinstance(part, int))
-    return Invalid(name, "invalid", f"invalid: {describe_error(code, context)}{where}")
-
-
-def _typed(fields: tuple[Field, ...], holder: object) -> Iterator[tuple[str, object]]:
-    """Yield each setting's value in a validated instance, or in its inputs where there is none."""
-    for field in fields:
-        if isinstance(holder, dict):
-            if field.key not in holder:
-                continue
-            value = holder[field.key]
-        else:
-            value = getattr(holder, field.attribute, None)
-        yield field.setting.name, value
-        yield from _typed(field.parts, value)
+            typed = {name: value for name, value in inputs.values.items() if name not in locator.problems}
+        if made is None and not partial and not problems:
+            problems = [Invalid("", "invalid", "invalid: does not fit the schema")]
+        return typed, problems
 
 
 def import_schema(target: str, directory: str) -> ModelSchema[Any]:
-    """Import ``package.module:Name``; the manifest's folder is importable.
+    """Import ``package.module:Name``, where the manifest's folder ``directory`` is looked in first.
 
     Raises:
         ManifestError: there is no such module or name, importing it failed, or it is no model.
 
     """
-    module_name, _, attribute = target.partition(":")
-    if not module_name or not attribute:
-        raise ManifestError(f"a schema is written `package.module:Name`, not `{target}`")
-    if directory not in sys.path:
-        sys.path.insert(0, directory)
-    module, reason = _import(module_name)
-    if reason:
-        raise ManifestError(f"schema `{target}`: {reason}")
-    found: Any = module
-    for part in attribute.split("."):
-        if not hasattr(found, part):
-            near = did_you_mean(part, [name for name in vars(found) if not name.startswith("_")])
-            raise ManifestError(f"schema `{target}`: `{module_name}` has no `{part}`{near}")
-        found = getattr(found, part)
+    found = import_model(target, directory)
+    if not has_fields(found):
+        what = f"the class `{target}`" if isinstance(found, type) else f"`{target}`, a {type(found).__name__},"
+        raise ManifestError(f"{what} {_NOT_A_MODEL}")
     return ModelSchema(found)
 
 
-def _import(name: str) -> tuple[object, str]:
-    """Import a module of the user's. What it raises is told by type and place: its text could hold anything."""
-    try:
-        return import_module(name), ""
-    except ModuleNotFoundError as error:
-        return None, f"there is no module `{error.name}`"
-    except Exception as error:  # noqa: BLE001 - a user's module can raise what it wants
-        trace = error.__traceback__
-        while trace and trace.tb_next:
-            trace = trace.tb_next
-        where = f" at {os.path.basename(trace.tb_frame.f_code.co_filename)}:{trace.tb_lineno}" if trace else ""
-        return None, f"importing `{name}` failed with {type(error).__name__}{where}"
+class Inputs:
+    """What a model's validator gets for what the layers have.
+
+    ``whole`` is for the model, ``values`` for each setting alone, ``given`` the names that more than a default decides.
+    ``problems`` and ``faults`` are what was found on the way.
+    """
+
+    def __init__(self, nodes: tuple[Node, ...], raws: Mapping[str, Raw]) -> None:
+        self._raws = raws
+        self._nodes = {node.name: node for node in walk(nodes)}
+        self.given = frozenset(name for name, raw in raws.items() if not isinstance(raw, DefaultText))
+        self.problems: dict[str, Invalid] = {}
+        self.faults: list[Fault] = []
+        self.values: dict[str, object] = {}
+        for name, raw in raws.items():
+            self._prepare(self._nodes[name], raw)
+        found = {node.field.key: self._gather(node, _ABSENT) for node in nodes}
+        self.whole = {key: value for key, value in found.items() if value is not _ABSENT}
+
+    def _prepare(self, node: Node, raw: Raw) -> None:
+        if isinstance(raw, DefaultText):
+            self.values[node.name] = unwrap(node.default)
+            return
+        value: object
+        if node.children and raw is not None and node.field.shape.model is not None:
+            value, reason = prepare_fields(node.field.shape.model, raw)
+        else:
+            value, reason = node.field.shape.prepare(raw)
+        if reason:
+            self.problems[node.name] = Invalid(node.name, "invalid", f"invalid: {reason}")
+        else:
+            self.values[node.name] = value
+
+    def _gather(self, node: Node, inherited: object) -> object:
+        """Return a field's input. ``inherited`` is what JSON for the model around it has; parts are laid over that."""
+        own = self.values.get(node.name, inherited) if node.name in self.given else inherited
+        if not node.children:
+            return own
+        parts = any(inner.name in self.given for inner in walk(node.children))
+        if own is _ABSENT and not parts and not node.starts_empty:
+            return _ABSENT
+        if own is None and not parts:
+            return None
+        whole = node.parts_of_default() if own is _ABSENT else parts_of(own, node.children)
+        for child in node.children:
+            having = [whole.pop(key) for key in child.field.keys if key in whole]
+            value = self._gather(child, having[0] if having else _ABSENT)
+            if value is not _ABSENT:
+                whole[child.field.key] = value
+        return self._made_here(node, whole)
+
+    def _made_here(self, node: Node, whole: dict[str, object]) -> object:
+        """A nested BaseSettings is made here: left to the model around it, it would read the environment."""
+        model = node.field.shape.model
+        if model is None or not is_settings(model):
+            return whole
+        made, faults = make(model, whole)
+        self.faults += [fault._replace(location=(*node.path, *fault.location)) for fault in faults]
+        return _ABSENT if faults else made
+
+    def check(self, name: str) -> list[Fault]:
+        """Validate one setting alone, and keep its typed value: what is left where the model cannot be made."""
+        node = self._nodes[name]
+        if name not in self.given:
+            return []
+        value, faults = check(annotation_of(node.field.info), self.values[name])
+        self.values[name] = unwrap(value)
+        return [fault._replace(location=(*node.path, *fault.location)) for fault in faults]
+
+
+def _typed(
+    nodes: tuple[Node, ...], holder: object, raws: Mapping[str, Raw], *, json: bool = False, part: bool = False
+) -> Iterator[tuple[str, object]]:
+    """Yield the typed value of each setting. ``json``: the model around was given as a whole, so no default is used."""
+    for node in nodes:
+        value = getattr(holder, node.field.attribute, _ABSENT)
+        raw = raws.get(node.name, _ABSENT)
+        by_default = isinstance(raw, DefaultText)
+        if raw is not _ABSENT and value is not _ABSENT and not (by_default and part and json):
+            yield node.name, unwrap(value)
+        whole = json or (raw is not _ABSENT and not by_default)
+        yield from _typed(node.children, value, raws, json=whole, part=True)

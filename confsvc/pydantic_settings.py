@@ -1,9 +1,13 @@
-"""A source for pydantic-settings, for programs that already have a ``BaseSettings``.
+"""A source for pydantic-settings, for those who have a ``BaseSettings`` and want to keep making it themselves.
 
-class Settings(BaseSettings):
-    @classmethod
-    def settings_customise_sources(cls, settings_cls, init_settings, **_):
-        return init_settings, ConfsvcSettingsSource(settings_cls)
+    class Settings(BaseSettings):
+        @classmethod
+        def settings_customise_sources(cls, settings_cls, init_settings, **_sources):
+            return init_settings, ConfsvcSettingsSource(settings_cls)
+
+Names are as in ``confsvc.load``: aliases, ``env_prefix`` and ``env_nested_delimiter`` are kept. What no layer has is
+left to the other sources. Where all of them together do not add up, it is pydantic that says so, in words that hold the
+input: set ``hide_input_in_errors`` in the model's configuration, or use ``confsvc.load``, whose errors hold no value.
 """
 
 from collections.abc import Iterable, Mapping
@@ -12,72 +16,64 @@ from typing import Any
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource
 
-from confsvc.errors import ResolutionError
+from confsvc.assembly import Resolved
 from confsvc.finding import make_request
-from confsvc.messages import Invalid
 from confsvc.models import ModelSchema
 from confsvc.resolver import TIMEOUT, resolve_request
-from confsvc.setting import UNSET, Setting
-from confsvc.types import Raw
 
 __all__ = ["ConfsvcSettingsSource"]
 
 
-class _Collected:
-    """A schema that takes what is there: what is missing or does not fit, pydantic-settings says itself."""
-
-    def __init__(self, schema: ModelSchema[Any]) -> None:
-        self._schema = schema
-        self.settings: Mapping[str, Setting] = {
-            name: setting._replace(required=False, default=UNSET) for name, setting in schema.settings.items()
-        }
-        self.inputs: dict[str, object] = {}
-
-    def validate(self, raws: Mapping[str, Raw]) -> tuple[dict[str, object], list[Invalid]]:
-        self.inputs, problems = self._schema.inputs(raws)
-        return dict(raws), problems
-
-
 class ConfsvcSettingsSource(PydanticBaseSettingsSource):
-    """Gives a ``BaseSettings`` what a manifest's environment, or ``sources``, have for its fields.
+    """What confsvc resolves for a ``BaseSettings``. The arguments are those of ``confsvc.load``.
 
-    Nested models, aliases and ``env_prefix`` are those of the model. The arguments are those of ``confsvc.load``. What
-    the process environment has wins, as everywhere in confsvc, unless ``override``.
+    Raises:
+        ManifestError: the manifest is wrong, or there is none; or a field cannot be a setting.
+        ResolutionError: when called; a value is invalid or could not be read. A missing one is left to other sources.
+
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - the options of ``load``
         self,
         settings_cls: type[BaseSettings],
         *,
         environment: str = "",
         file: str = "",
         sources: Iterable[str] = (),
+        set: Mapping[str, str] | None = None,  # noqa: A002 - as in ``load``
         override: bool = False,
         timeout: float = TIMEOUT,
     ) -> None:
         super().__init__(settings_cls)
+        self._schema = ModelSchema(settings_cls)
         self._options: dict[str, Any] = {
             "environment": environment,
             "file": file,
-            "sources": tuple(sources),
+            "sources": list(sources),
+            "given": set,
             "override": override,
             "timeout": timeout,
         }
-
-    def __call__(self) -> dict[str, Any]:
-        """Resolve, and return the input of the model.
-
-        Raises:
-            ResolutionError: something could not be read.
-
-        """
-        collected = _Collected(ModelSchema(self.settings_cls))
-        resolved = resolve_request(make_request(schema=collected, **self._options))
-        if resolved.problems:
-            raise ResolutionError("the settings could not be read", resolved.problems)
-        return collected.inputs
+        self._found: Mapping[str, object] | None = None
 
     def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:
-        """Not used: a resolution reads all fields at once."""
+        """Return a field's value, the key the model takes it under, and that it is parsed already."""
         del field
-        return None, field_name, False
+        key = next((node.field.key for node in self._schema.nodes if node.field.attribute == field_name), field_name)
+        return self().get(key), key, False
+
+    def __call__(self) -> dict[str, Any]:
+        """Return what was found, by the keys the model takes."""
+        if self._found is None:
+            _check(resolve_request(make_request(schema=self._schema, **self._options)))
+            self._found = self._schema.inputs
+        return dict(self._found)
+
+    def __repr__(self) -> str:
+        return f"ConfsvcSettingsSource({self.settings_cls.__name__})"
+
+
+def _check(resolved: Resolved) -> None:
+    """Raise what is wrong, but for what another source may still have."""
+    serious = tuple(p for p in resolved.problems if p.code != "missing" and (p.name or p.reference))
+    resolved._replace(problems=serious).unwrap()

@@ -1,15 +1,29 @@
 """The types a setting can have: how they are written, and how text becomes what a validator takes."""
 
 import re
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from confsvc import _json
 from confsvc._suggest import did_you_mean
 
-__all__ = ["KINDS", "Raw", "SettingType", "core_schema", "parse_duration", "parse_type", "prepare"]
+__all__ = [
+    "KINDS",
+    "Prepare",
+    "Raw",
+    "SettingType",
+    "core_schema",
+    "parse_duration",
+    "parse_type",
+    "prepare",
+    "prepare_many",
+]
 
 # What a document, or a layer, has for a setting: text, bytes, or something parsed from JSON.
 Raw = object
+
+# Turns a raw value into what a validator takes, or says what is wrong with it.
+Prepare = Callable[[Raw], tuple[object, str]]
 
 _HOST = (
     r"^(?:[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?)(?:\.[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?)*\.?$"
@@ -97,8 +111,10 @@ def core_schema(kind: SettingType, constraints: dict[str, object]) -> dict[str, 
     """Return pydantic-core's schema for a setting of this type, ``choices`` and durations translated."""
     schema = dict(KINDS[kind.kind][0])
     choices = constraints.get("choices")
-    if choices is not None:
-        return {"type": "literal", "expected": choices}
+    if isinstance(choices, list):
+        if kind.kind == "int":
+            return {"type": "chain", "steps": [schema, {"type": "literal", "expected": choices}]}
+        return {"type": "literal", "expected": [str(choice) for choice in choices]}  # text is compared with text
     if kind.item is not None:
         schema["items_schema" if kind.kind == "list" else "values_schema"] = core_schema(kind.item, {})
     for name, limit in constraints.items():
@@ -129,13 +145,11 @@ def parse_duration(text: str) -> Any:
 def prepare(kind: SettingType, raw: Raw) -> tuple[object, str]:
     """Turn what a layer has into what the validator of ``kind`` takes.
 
-    ``any``, of a model's untyped items, takes JSON as it is; a kind that is not in ``KINDS`` takes stripped text.
-    Returns the input and an empty string, or None and what is wrong, which never holds any of ``raw``.
+    A kind that is not in ``KINDS`` takes stripped text, for pydantic to read. Returns the input and an empty string, or
+    None and what is wrong, which never holds any of ``raw``.
     """
     if kind.kind == "bytes":
         return _prepare_bytes(raw)
-    if kind.kind == "any":
-        return _json.plain(raw), ""
     if isinstance(raw, bytes):
         text = _utf8(raw)
         if text is None:
@@ -146,7 +160,8 @@ def prepare(kind: SettingType, raw: Raw) -> tuple[object, str]:
     if raw is None:
         return None, "is null"
     if kind.item is not None:
-        return _prepare_many(kind, raw)
+        item = kind.item
+        return prepare_many(kind.kind, raw, lambda each: prepare(item, each))
     if isinstance(raw, list | dict):
         what = "a list" if isinstance(raw, list) else "an object"
         return None, f"is {what}, not text; name one of its fields, or make the setting a `json`"
@@ -182,33 +197,43 @@ def _prepare_ipv6(text: str) -> tuple[object, str]:
     return "ipv6", ""  # any name that fits the pattern: the address itself was just checked
 
 
-def _prepare_many(kind: SettingType, raw: Raw) -> tuple[object, str]:
-    if isinstance(raw, str) and not isinstance(raw, _json.Number):
-        text = raw.strip()
-        if not text:
-            return None, "is empty"
-        opening = "[" if kind.kind == "list" else "{"
-        if not text.startswith(opening):
-            if kind.kind == "dict":
-                return None, "is not a JSON object"
-            return _prepare_items(kind, [part.strip() for part in text.split(",")])
-        raw, reason = _json.parse(text)
-        if reason:
-            return None, reason
-    if kind.kind == "dict" and isinstance(raw, dict):
-        items, reason = _prepare_items(kind, list(raw.values()))
+def prepare_many(kind: str, raw: Raw, prepare_item: Prepare) -> tuple[object, str]:
+    """Do what ``prepare`` does for a ``list`` or a ``dict``, with each item, or value, by ``prepare_item``."""
+    raw, reason = _structure(kind, raw)
+    if reason:
+        return None, reason
+    if kind == "dict" and isinstance(raw, dict):
+        items, reason = _prepare_items(kind, list(raw.values()), prepare_item)
         return (None, reason) if reason else (dict(zip(raw, items, strict=True)), "")
-    if kind.kind == "list" and isinstance(raw, list):
-        return _prepare_items(kind, raw)
-    return None, "is not a list" if kind.kind == "list" else "is not a JSON object"
+    if kind == "list" and isinstance(raw, list):
+        return _prepare_items(kind, raw, prepare_item)
+    return None, "is not a list" if kind == "list" else "is not a JSON object"
 
 
-def _prepare_items(kind: SettingType, items: list[object]) -> tuple[list[object], str]:
+def _structure(kind: str, raw: Raw) -> tuple[Raw, str]:
+    """Return what text is a list or an object of; what is none already stays as it is."""
+    if isinstance(raw, bytes):
+        raw = _utf8(raw)
+        if raw is None:
+            return None, "is not UTF-8 text"
+    if raw is None:
+        return None, "is null"
+    if not isinstance(raw, str) or isinstance(raw, _json.Number):
+        return raw, ""
+    text = raw.strip()
+    if not text:
+        return None, "is empty"
+    if text.startswith("[" if kind == "list" else "{"):
+        return _json.parse(text)
+    return (None, "is not a JSON object") if kind == "dict" else ([part.strip() for part in text.split(",")], "")
+
+
+def _prepare_items(kind: str, items: list[object], prepare_item: Prepare) -> tuple[list[object], str]:
     prepared = []
     for number, item in enumerate(items):
-        found, reason = prepare(kind.item or STR, item)
+        found, reason = prepare_item(item)
         if reason:
-            return [], f"{reason} at item {number + 1}" if kind.kind == "list" else f"{reason} in one of its values"
+            return [], f"{reason} at item {number + 1}" if kind == "list" else f"{reason} in one of its values"
         prepared.append(found)
     return prepared, ""
 

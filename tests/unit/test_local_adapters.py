@@ -34,11 +34,10 @@ LINES = st.text(st.sampled_from("ABab_=='\"#\\ \n\r\t${}:-exportn\u00e9"), max_s
 def test_dotenv_reads_as_python_dotenv_does(text: str) -> None:
     from confsvc_local.dotenv import parse_dotenv  # noqa: TID251 - the very function
 
-    for environ in (None, {}):
-        expected = dotenv.dotenv_values(stream=io.StringIO(text, newline=None), interpolate=environ is not None)
-        if environ is not None and "${" in text:
-            environ = dict(os.environ)  # python-dotenv's own scope
-        found, _ = parse_dotenv(text, environ)
+    scopes: list[dict[str, str] | None] = [None, dict(os.environ)]  # python-dotenv's own scope is the environment
+    for scope in scopes:
+        expected = dotenv.dotenv_values(stream=io.StringIO(text, newline=None), interpolate=scope is not None)
+        found, _ = parse_dotenv(text, scope)
         assert found == {name: value for name, value in expected.items() if value is not None}
 
 
