@@ -4,7 +4,7 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 
 from confsvc.adapter import Adapter, Backend, Closeable, Deadline, Document
-from confsvc.errors import AdapterError, ConfsvcError, DeadlineError, InternalError
+from confsvc.errors import ConfsvcError, DeadlineError, InternalError
 from confsvc.reference import Reference
 from confsvc.registry import adapter_class
 
@@ -74,7 +74,7 @@ def _fetch_group(
 
 
 def _checked(adapter: Adapter, outcome: object) -> Document | ConfsvcError:
-    if isinstance(outcome, Document | AdapterError | DeadlineError | InternalError):
+    if isinstance(outcome, Document | ConfsvcError):
         return outcome
     return InternalError(f"the adapter {type(adapter).__name__} gave no outcome for a reference")
 

@@ -1,0 +1,126 @@
+"""Reading documents: at the same time, each once, before one deadline, and whatever an adapter does."""
+
+import threading
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
+
+import pytest
+
+from confsvc import registry
+from confsvc.adapter import Backend, Deadline, Document, Outcome
+from confsvc.errors import ConfsvcError, DeadlineError, InternalError, ManifestError, NotFound
+from confsvc.fetching import fetch_documents
+from confsvc.reference import Reference
+from confsvc.testing import find_leaks
+
+CANARY = "cnry-5e1f"
+
+
+class Fake:
+    """An adapter that does as its class says."""
+
+    options: ClassVar[Mapping[str, Mapping[str, object]]] = {}
+    parameters: ClassVar[frozenset[str]] = frozenset()
+    local = False
+    keeps_names = False
+    closed = 0
+
+    def __init__(self, backend: Backend) -> None:
+        self.name = backend.name
+
+    def fetch(self, references: Sequence[Reference], *, deadline: Deadline) -> Mapping[Reference, Outcome]:
+        """Give every reference a document."""
+        del deadline
+        return {reference: Document(self.name) for reference in references}
+
+    def close(self) -> None:
+        """Count."""
+        type(self).closed += 1
+
+
+def fetch(*kinds: type[Any], seconds: float = 10) -> dict[str, Document | ConfsvcError]:
+    """Fetch one document from a backend of each kind."""
+    references = [Reference(f"b{number}", "x") for number in range(len(kinds))]
+    backends = {f"b{n}": Backend(f"b{n}", f"b{n}", {}, "/", {}) for n in range(len(kinds))}
+    makers = {f"b{number}": kind for number, kind in enumerate(kinds)}
+    found = fetch_documents(references, backends, Deadline(seconds), make=lambda b: makers[b.name](b))
+    return {reference.scheme: outcome for reference, outcome in found.items()}
+
+
+def test_backends_are_read_at_the_same_time() -> None:
+    meeting = threading.Barrier(3, timeout=5)
+
+    class Waiting(Fake):
+        def fetch(self, references: Sequence[Reference], *, deadline: Deadline) -> Mapping[Reference, Outcome]:
+            meeting.wait()
+            return super().fetch(references, deadline=deadline)
+
+    found = fetch(Waiting, Waiting, Waiting)
+    assert all(isinstance(outcome, Document) for outcome in found.values())
+
+
+def test_one_that_hangs_holds_up_nobody() -> None:
+    release = threading.Event()
+
+    class Hanging(Fake):
+        def fetch(self, references: Sequence[Reference], *, deadline: Deadline) -> Mapping[Reference, Outcome]:
+            release.wait(10)
+            return super().fetch(references, deadline=deadline)
+
+    found = fetch(Hanging, Fake, seconds=0.2)
+    release.set()
+    assert isinstance(found["b0"], DeadlineError)
+    assert isinstance(found["b1"], Document)
+
+
+@pytest.mark.parametrize(
+    ("raised", "expected"),
+    [
+        (RuntimeError(CANARY), InternalError),
+        (KeyError(CANARY), InternalError),
+        (DeadlineError("late"), DeadlineError),
+        (ManifestError("no address"), ManifestError),
+        (NotFound("gone"), NotFound),
+    ],
+)
+def test_what_an_adapter_raises_fails_its_own_settings(raised: Exception, expected: type[ConfsvcError]) -> None:
+    class Raising(Fake):
+        def fetch(self, references: Sequence[Reference], *, deadline: Deadline) -> Mapping[Reference, Outcome]:
+            del references, deadline
+            raise raised
+
+    found = fetch(Raising, Fake)
+    assert isinstance(found["b0"], expected)
+    assert isinstance(found["b1"], Document)
+    assert find_leaks(CANARY, found["b0"]) == []
+    assert found["b0"].__context__ is None
+
+
+@pytest.mark.parametrize("answer", [{}, {Reference("b0", "x"): None}, {Reference("b0", "x"): "text"}])
+def test_an_adapter_that_leaves_one_out_is_told(answer: dict[Reference, Any]) -> None:
+    class Silent(Fake):
+        def fetch(self, references: Sequence[Reference], *, deadline: Deadline) -> Mapping[Reference, Outcome]:
+            del references, deadline
+            return answer
+
+    assert isinstance(fetch(Silent)["b0"], InternalError)
+
+
+def test_adapters_are_closed_also_after_a_failure() -> None:
+    class Counted(Fake):
+        closed = 0
+
+        def fetch(self, references: Sequence[Reference], *, deadline: Deadline) -> Mapping[Reference, Outcome]:
+            del references, deadline
+            raise NotFound("x")
+
+    fetch(Counted, Counted)
+    assert Counted.closed == 2
+
+
+def test_an_unknown_adapter_is_told_with_what_there_is() -> None:
+    with pytest.raises(ManifestError, match=r"no adapter is called `dotnev` \(did you mean `dotenv`\?\)"):
+        registry.adapter_class("dotnev")
+    with pytest.raises(ManifestError, match="the adapter `gcp-sm` is not installed"):
+        registry.adapter_class("gcp-sm")
+    assert {"dir", "dotenv", "env", "file"} <= set(registry.known_adapters())
