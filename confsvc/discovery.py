@@ -4,7 +4,7 @@ import os
 
 from confsvc.errors import ManifestError
 
-__all__ = ["FILE", "OVERLAY", "PYPROJECT", "check_owner", "find_manifest", "read_limited"]
+__all__ = ["FILE", "OVERLAY", "PYPROJECT", "check_owner", "display", "find_manifest", "read_limited"]
 
 FILE = "confsvc.toml"
 OVERLAY = "confsvc.local.toml"
@@ -65,9 +65,18 @@ def check_owner(path: str, *, trusted: int = 0) -> None:
     owner = os.stat(path).st_uid
     if owner not in {0, os.geteuid(), trusted}:
         raise ManifestError(
-            f"`{path}` belongs to another user (uid {owner}), and a manifest can run code",
+            f"`{display(path)}` belongs to another user (uid {owner}), and a manifest can run code",
             hint=f"if you trust it, name it: -f {path}",
         )
+
+
+def display(path: str) -> str:
+    """Return ``path`` as people see it: relative where it lies below the working folder."""
+    try:
+        near = os.path.relpath(path)
+    except OSError:  # the working folder is gone
+        return path
+    return path if near.startswith("..") else near
 
 
 def read_limited(path: str) -> str:
@@ -96,5 +105,5 @@ def read_limited(path: str) -> str:
     except UnicodeDecodeError:
         reason, text = "is not UTF-8", ""
     if reason:
-        raise ManifestError(f"`{path}` {reason}")
+        raise ManifestError(f"`{display(path)}` {reason}")
     return text

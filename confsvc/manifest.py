@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 from confsvc._suggest import did_you_mean
-from confsvc.discovery import OVERLAY, PYPROJECT, check_owner, read_limited
+from confsvc.discovery import OVERLAY, PYPROJECT, check_owner, display, read_limited
 from confsvc.errors import ManifestError, Problem, UnknownEnvironmentError, UsageError
 from confsvc.manifest_schema import MANIFEST, check
 from confsvc.schema import Setting, TableSchema, read_setting
@@ -71,23 +71,17 @@ class Manifest:
         """The name that the manifest says is the default, or an empty string."""
         return str(self._data.get("default_environment", ""))
 
-    @property
-    def settings_table(self) -> Mapping[str, Mapping[str, Any]]:
-        """``[settings]`` as written."""
-        table: Mapping[str, Mapping[str, Any]] = self._data.get("settings", {})
-        return table
-
     def place(self, path: KeyPath) -> str:
-        """Return ``file:line`` of a key, as near as can be told."""
+        """Return ``file:line`` of a key, as near as can be told; the file alone where nothing is near."""
+        file, line = self.locate(path)
+        return f"{display(file)}:{line}" if line else display(file) if file else ""
+
+    def locate(self, path: KeyPath) -> tuple[str, int]:
+        """Return the file a key is written in, and its line, 0 where it cannot be told. The overlay is on top."""
         from confsvc._toml_lines import line_of
 
-        for text in reversed(list(self._texts.values())):  # the overlay is on top
-            if _holds(text.data, path) or text is next(iter(self._texts.values())):
-                line = line_of(text.text, (*text.prefix, *path))
-                name = os.path.relpath(text.file) if os.path.isabs(text.file) else text.file
-                name = text.file if name.startswith("..") else name
-                return f"{name}:{line}" if line else name
-        return ""
+        holding = [text for text in self._texts.values() if _holds(text.data, path)] or list(self._texts.values())[:1]
+        return (holding[-1].file, line_of(holding[-1].text, (*holding[-1].prefix, *path))) if holding else ("", 0)
 
     def choose(self, name: str) -> str:
         """Return the environment to use when ``name`` was asked for; empty where the manifest has none.
@@ -186,18 +180,24 @@ def load_manifest(file: str) -> Manifest:
         texts["overlay"] = _read(overlay)
         data = _merge(data, texts["overlay"].data)
     manifest = Manifest(data, file=file, directory=directory, texts=texts)
-    _raise(manifest, [(path, message) for text in texts.values() for path, message in check(text.data, MANIFEST)])
-    settings: list[Setting] = []
-    problems: list[tuple[KeyPath, str]] = []
-    for name, table in manifest.settings_table.items():
-        setting, wrong = read_setting(name, table)
-        settings.append(setting)
-        problems += [(("settings", name, key), message) for key, message in wrong]
+    problems = [(path, message) for text in texts.values() for path, message in check(text.data, MANIFEST)]
+    settings = _read_settings(data.get("settings"), problems)
     _raise(manifest, problems)
     if "settings" in data:
         manifest.schema = TableSchema(settings)
     _raise(manifest, list(check_manifest(manifest)))
     return manifest
+
+
+def _read_settings(tables: object, problems: list[tuple[KeyPath, str]]) -> list[Setting]:
+    """Read ``[settings]`` as far as it has the right structure; what is wrong is added to ``problems``."""
+    settings = []
+    for name, table in tables.items() if isinstance(tables, dict) else ():
+        if isinstance(table, dict) and isinstance(table.get("type", ""), str):
+            setting, wrong = read_setting(name, table)
+            settings.append(setting)
+            problems += [(("settings", name, key), message) for key, message in wrong]
+    return settings
 
 
 def manifest_of_sources(references: list[str], directory: str) -> Manifest:
@@ -209,7 +209,8 @@ def manifest_of_sources(references: list[str], directory: str) -> Manifest:
 def _raise(manifest: Manifest, problems: list[tuple[KeyPath, str]]) -> None:
     if not problems:
         return
-    found = [Problem("manifest", message, place=manifest.place(path), exit_status=78) for path, message in problems]
+    ordered = sorted(problems, key=lambda problem: manifest.locate(problem[0]))
+    found = [Problem("manifest", message, place=manifest.place(path), exit_status=78) for path, message in ordered]
     count = "a problem" if len(found) == 1 else f"{len(found)} problems"
     raise ManifestError(f"{count} in the manifest", found)
 
@@ -227,12 +228,12 @@ def _read(file: str) -> _Text:
     except RecursionError:
         reason = "nested too deeply"
     if reason:
-        raise ManifestError(f"`{file}` is not TOML: {_lower(reason)}")
+        raise ManifestError(f"`{display(file)}` is not TOML: {_lower(reason)}")
     prefix = ("tool", "confsvc") if os.path.basename(file) == PYPROJECT else ()
     for key in prefix:
         data = data.get(key, {})
     if not isinstance(data, dict) or (prefix and not data):
-        raise ManifestError(f"`{file}` has no table [tool.confsvc]")
+        raise ManifestError(f"`{display(file)}` has no table [tool.confsvc]")
     return _Text(file, text, data, prefix)
 
 

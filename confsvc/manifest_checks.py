@@ -31,10 +31,7 @@ def check_manifest(manifest: "Manifest") -> Iterator[Finding]:
     if default and default not in manifest.environments:
         near = did_you_mean(default, manifest.environments)
         yield ("default_environment",), f"unknown environment `{default}`{near}"
-    broken = list(_check_extends(manifest))
-    yield from broken
-    if broken:
-        return
+    yield from _check_extends(manifest)
     seen: set[Finding] = set()
     for name in manifest.environments or ("",):
         for finding in _check_environment(manifest, manifest.environment(name)):

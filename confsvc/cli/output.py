@@ -70,7 +70,13 @@ def write_json(value: object) -> None:
 
 def warn(message: str) -> None:
     """Say on stderr that something is odd. ``-q`` silences it."""
-    if not _state["quiet"]:
+    if _state["quiet"]:
+        return
+    if _state["json"]:
+        from json import dumps
+
+        _say(dumps({"warning": message}, ensure_ascii=False))
+    else:
         _say(f"{_paint('warning:', _YELLOW)} {printable(message)}")
 
 
