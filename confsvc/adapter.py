@@ -6,7 +6,7 @@ than it was asked for, never raises for what a backend said, and never turns an 
 
 import time
 from collections.abc import Mapping, Sequence
-from typing import ClassVar, NamedTuple, Protocol, runtime_checkable
+from typing import ClassVar, NamedTuple, Protocol
 
 from confsvc._light import import_submodule
 from confsvc.errors import AdapterError, DeadlineError
@@ -145,7 +145,6 @@ class Adapter(Protocol):
         ...
 
 
-@runtime_checkable
 class Closeable(Protocol):
     """An adapter that holds something: connections, a login. It is closed when the resolution is done."""
 

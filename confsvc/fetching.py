@@ -3,7 +3,7 @@
 import threading
 from collections.abc import Callable, Mapping, Sequence
 
-from confsvc.adapter import Adapter, Backend, Closeable, Deadline, Document
+from confsvc.adapter import Adapter, Backend, Deadline, Document
 from confsvc.errors import ConfsvcError, DeadlineError, InternalError
 from confsvc.reference import Reference
 from confsvc.registry import adapter_class
@@ -67,8 +67,9 @@ def _fetch_group(
     except Exception as error:  # noqa: BLE001 - an adapter's bug must fail its settings, and its text may hold a value
         found = dict.fromkeys(references, _bug(adapter, error))
     finally:
-        if isinstance(adapter, Closeable):
-            adapter.close()
+        close = getattr(adapter, "close", None)  # isinstance with a protocol imports inspect, ast and more
+        if callable(close):
+            close()
     for reference in references:
         outcomes[reference] = _checked(adapter, found.get(reference))
 

@@ -15,6 +15,16 @@ from confsvc.types import parse_duration
 __all__ = ["Parser", "attempt", "request_of", "resolve"]
 
 
+class _Formatter(argparse.RawDescriptionHelpFormatter):
+    """Help that reads the same in every version of Python: `-e, --env ENV`, as 3.13 has it."""
+
+    def _format_action_invocation(self, action: argparse.Action) -> str:
+        if not action.option_strings or action.nargs == 0:
+            return super()._format_action_invocation(action)
+        value = self._format_args(action, self._get_default_metavar_for_optional(action))
+        return f"{', '.join(action.option_strings)} {value}"
+
+
 class Parser(argparse.ArgumentParser):
     """A parser that raises our errors, and whose every command knows how to speak (``-q``, ``--json``, …)."""
 
@@ -26,7 +36,7 @@ class Parser(argparse.ArgumentParser):
             epilog=epilog or None,
             allow_abbrev=False,
             add_help=False,
-            formatter_class=argparse.RawDescriptionHelpFormatter,
+            formatter_class=_Formatter,
         )
         speaking = self.add_argument_group("output")
         speaking.add_argument("-h", "--help", action="help", help="show this help")
