@@ -6,7 +6,8 @@ from collections.abc import Iterable, Mapping
 from confsvc.discovery import find_manifest
 from confsvc.errors import ManifestError, UsageError
 from confsvc.inject.environment import parent_environment
-from confsvc.manifest import Manifest, load_manifest, manifest_of_sources
+from confsvc.loading import load_manifest
+from confsvc.manifest import Manifest, manifest_of_sources
 from confsvc.resolver import TIMEOUT, Request
 from confsvc.schema import Schema
 

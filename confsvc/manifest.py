@@ -1,16 +1,14 @@
 """The manifest: read, overlaid, checked whole, and then immutable."""
 
-import os
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 from confsvc._suggest import did_you_mean
-from confsvc.discovery import OVERLAY, PYPROJECT, check_owner, display, read_limited
-from confsvc.errors import ManifestError, Problem, UnknownEnvironmentError, UsageError
-from confsvc.manifest_schema import MANIFEST, check
-from confsvc.schema import Setting, TableSchema, read_setting
+from confsvc.discovery import display
+from confsvc.errors import UnknownEnvironmentError, UsageError
+from confsvc.schema import TableSchema
 
-__all__ = ["Environment", "Manifest", "SourceEntry", "ValueEntry", "load_manifest", "manifest_of_sources"]
+__all__ = ["Environment", "KeyPath", "Manifest", "SourceEntry", "Text", "ValueEntry", "manifest_of_sources"]
 
 KeyPath = tuple[str, ...]
 
@@ -48,7 +46,7 @@ class Manifest:
 
     __slots__ = ("_data", "_texts", "directory", "file", "schema", "schema_target")
 
-    def __init__(self, data: Mapping[str, Any], *, file: str, directory: str, texts: Mapping[str, "_Text"]) -> None:
+    def __init__(self, data: Mapping[str, Any], *, file: str, directory: str, texts: Mapping[str, "Text"]) -> None:
         self._data = data
         self._texts = texts
         self.file = file
@@ -152,7 +150,7 @@ class Manifest:
             )
 
 
-class _Text(NamedTuple):
+class Text(NamedTuple):
     """One file that the manifest was read from; ``prefix`` is where our keys begin in it."""
 
     file: str
@@ -161,94 +159,10 @@ class _Text(NamedTuple):
     prefix: KeyPath
 
 
-def load_manifest(file: str) -> Manifest:
-    """Read the manifest ``file`` with its overlay, and check all of it.
-
-    Raises:
-        ManifestError: anything is wrong with it; its problems name every place.
-
-    """
-    from confsvc.manifest_checks import check_manifest
-
-    file = os.path.abspath(file)
-    directory = os.path.dirname(file)
-    texts = {"base": _read(file)}
-    data = dict(texts["base"].data)
-    overlay = os.path.join(directory, OVERLAY)
-    if os.path.exists(overlay):
-        check_owner(overlay, trusted=os.stat(file).st_uid)
-        texts["overlay"] = _read(overlay)
-        data = _merge(data, texts["overlay"].data)
-    manifest = Manifest(data, file=file, directory=directory, texts=texts)
-    problems = [(path, message) for text in texts.values() for path, message in check(text.data, MANIFEST)]
-    settings = _read_settings(data.get("settings"), problems)
-    _raise(manifest, problems)
-    if "settings" in data:
-        manifest.schema = TableSchema(settings)
-    _raise(manifest, list(check_manifest(manifest)))
-    return manifest
-
-
-def _read_settings(tables: object, problems: list[tuple[KeyPath, str]]) -> list[Setting]:
-    """Read ``[settings]`` as far as it has the right structure; what is wrong is added to ``problems``."""
-    settings = []
-    for name, table in tables.items() if isinstance(tables, dict) else ():
-        if isinstance(table, dict) and isinstance(table.get("type", ""), str):
-            setting, wrong = read_setting(name, table)
-            settings.append(setting)
-            problems += [(("settings", name, key), message) for key, message in wrong]
-    return settings
-
-
 def manifest_of_sources(references: list[str], directory: str) -> Manifest:
     """Return a manifest that is nothing but sources, from ``--source``; paths are relative to ``directory``."""
     data = {"environments": {"": {"sources": references}}} if references else {}
     return Manifest(data, file="", directory=directory, texts={})
-
-
-def _raise(manifest: Manifest, problems: list[tuple[KeyPath, str]]) -> None:
-    if not problems:
-        return
-    ordered = sorted(problems, key=lambda problem: manifest.locate(problem[0]))
-    found = [Problem("manifest", message, place=manifest.place(path), exit_status=78) for path, message in ordered]
-    count = "a problem" if len(found) == 1 else f"{len(found)} problems"
-    raise ManifestError(f"{count} in the manifest", found)
-
-
-def _read(file: str) -> _Text:
-    import tomllib
-
-    text = read_limited(file)
-    reason = ""
-    data: Any = {}
-    try:
-        data = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        reason = str(error)
-    except RecursionError:
-        reason = "nested too deeply"
-    if reason:
-        raise ManifestError(f"`{display(file)}` is not TOML: {_lower(reason)}")
-    prefix = ("tool", "confsvc") if os.path.basename(file) == PYPROJECT else ()
-    for key in prefix:
-        data = data.get(key, {})
-    if not isinstance(data, dict) or (prefix and not data):
-        raise ManifestError(f"`{display(file)}` has no table [tool.confsvc]")
-    return _Text(file, text, data, prefix)
-
-
-def _lower(reason: str) -> str:
-    return reason[:1].lower() + reason[1:]
-
-
-def _merge(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
-    """Merge key by key; arrays and ``auth`` are replaced whole."""
-    merged = dict(base)
-    for key, value in changes.items():
-        mine = merged.get(key)
-        both = isinstance(mine, dict) and isinstance(value, dict) and key != "auth"
-        merged[key] = _merge(mine, value) if both else value  # type: ignore[arg-type]
-    return merged
 
 
 def _environment_names(options: Mapping[str, Any]) -> Iterator[str]:

@@ -1,28 +1,25 @@
 """What a manifest means must make sense as a whole, in every environment, before anything is fetched."""
 
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING
 
 from confsvc import registry
 from confsvc._suggest import did_you_mean
 from confsvc.errors import BadReferenceError, ManifestError
+from confsvc.manifest import Environment, KeyPath, Manifest
 from confsvc.manifest_schema import check
 from confsvc.reference import Reference, check_remote_path, is_reference, parse_reference
 from confsvc.schema import UNSET, check_schema
 from confsvc.template import Fill, fill_placeholders, parse_template
 
-if TYPE_CHECKING:
-    from confsvc.manifest import Environment, KeyPath, Manifest
-
 __all__ = ["check_manifest", "looks_unresolved", "read_reference"]
 
-Finding = tuple["KeyPath", str]
+Finding = tuple[KeyPath, str]
 
 # These never stand in a manifest as they are: it is committed.
 _CREDENTIALS = frozenset({"password", "secret_id", "token"})
 
 
-def check_manifest(manifest: "Manifest") -> Iterator[Finding]:
+def check_manifest(manifest: Manifest) -> Iterator[Finding]:
     """Yield (where, what) for everything that is wrong with ``manifest``."""
     if manifest.schema is not None and manifest.schema_target:
         yield ("schema",), "`schema` and `[settings]` say the same thing twice: keep one of them"
@@ -40,7 +37,7 @@ def check_manifest(manifest: "Manifest") -> Iterator[Finding]:
                 yield finding
 
 
-def _check_settings(manifest: "Manifest") -> Iterator[Finding]:
+def _check_settings(manifest: Manifest) -> Iterator[Finding]:
     if manifest.schema is None:
         return
     for invalid in check_schema(manifest.schema):
@@ -50,7 +47,7 @@ def _check_settings(manifest: "Manifest") -> Iterator[Finding]:
             yield ("settings", name, "default"), _unresolved(name)
 
 
-def _check_extends(manifest: "Manifest") -> Iterator[Finding]:
+def _check_extends(manifest: Manifest) -> Iterator[Finding]:
     names = manifest.environments
     for name in names:
         parent = manifest.extends(name)
@@ -62,7 +59,7 @@ def _check_extends(manifest: "Manifest") -> Iterator[Finding]:
             yield path, "`extends` goes round in a circle: " + " → ".join(f"`{n}`" for n in [*lineage, name])
 
 
-def _check_environment(manifest: "Manifest", environment: "Environment") -> Iterator[Finding]:
+def _check_environment(manifest: Manifest, environment: Environment) -> Iterator[Finding]:
     yield from _check_backends(manifest, environment)
     for source in environment.sources:
         _, message = read_reference(manifest, environment, source.reference)
@@ -78,7 +75,7 @@ def _check_environment(manifest: "Manifest", environment: "Environment") -> Iter
     yield from _check_cycles(environment)
 
 
-def _check_value(manifest: "Manifest", environment: "Environment", name: str, value: object) -> Iterator[str]:
+def _check_value(manifest: Manifest, environment: Environment, name: str, value: object) -> Iterator[str]:
     if isinstance(value, list | dict) and "${" in str(value):
         yield f"`{name}`: `${{…}}` is filled in text only; write the list or table as one string of JSON"
     if looks_unresolved(value, environment.backends):
@@ -102,13 +99,13 @@ def _check_value(manifest: "Manifest", environment: "Environment", name: str, va
             yield f"`{name}`: `${{{part.target}}}` names no setting{did_you_mean(part.target, known)}"
 
 
-def _is_name(manifest: "Manifest", environment: "Environment", name: str) -> bool:
+def _is_name(manifest: Manifest, environment: Environment, name: str) -> bool:
     if manifest.schema is not None:
         return name in manifest.schema.settings
     return bool(manifest.schema_target) or name in environment.values
 
 
-def read_reference(manifest: "Manifest", environment: "Environment", text: str) -> tuple[Reference | None, str]:
+def read_reference(manifest: Manifest, environment: Environment, text: str) -> tuple[Reference | None, str]:
     """Read a reference as written in ``environment``. Returns it and an empty string, or None and what is wrong."""
     try:
         filled = fill_placeholders(text, project=manifest.project, environment=environment.name)
@@ -119,7 +116,7 @@ def read_reference(manifest: "Manifest", environment: "Environment", text: str) 
     return (None, f"bad reference `{text}`: {message}") if message else (reference, "")
 
 
-def _check_reference(reference: Reference, environment: "Environment") -> str:
+def _check_reference(reference: Reference, environment: Environment) -> str:
     backend = environment.backends.get(reference.scheme)
     adapter = str((backend or {}).get("adapter", reference.scheme))
     if backend is None and not registry.is_known(adapter):
@@ -137,7 +134,7 @@ def _check_reference(reference: Reference, environment: "Environment") -> str:
     return "" if found.local else check_remote_path(reference)
 
 
-def _check_backends(manifest: "Manifest", environment: "Environment") -> Iterator[Finding]:
+def _check_backends(manifest: Manifest, environment: Environment) -> Iterator[Finding]:
     for name, options in environment.backends.items():
         path = _backend_path(manifest, environment, name)
         adapter = str(options.get("adapter", name))
@@ -155,13 +152,13 @@ def _check_backends(manifest: "Manifest", environment: "Environment") -> Iterato
             yield (*path, *key), f"backend `{name}`: {message}"
 
 
-def _backend_path(manifest: "Manifest", environment: "Environment", name: str) -> "KeyPath":
+def _backend_path(manifest: Manifest, environment: Environment, name: str) -> KeyPath:
     """Where the backend is written: the nearest environment that adjusts it, else the manifest's own table."""
     own = ("environments", environment.name, "backends", name)
     return own if manifest.has(own) else ("backends", name)
 
 
-def _literal_credentials(options: Mapping[str, object], path: "KeyPath" = ()) -> Iterator["KeyPath"]:
+def _literal_credentials(options: Mapping[str, object], path: KeyPath = ()) -> Iterator[KeyPath]:
     for key, value in options.items():
         if key in _CREDENTIALS and isinstance(value, str):
             yield (*path, key)
@@ -169,7 +166,7 @@ def _literal_credentials(options: Mapping[str, object], path: "KeyPath" = ()) ->
             yield from _literal_credentials(value, (*path, key))
 
 
-def _check_cycles(environment: "Environment") -> Iterator[Finding]:
+def _check_cycles(environment: Environment) -> Iterator[Finding]:
     needs = {name: _names_in(entries[0].value) for name, entries in environment.values.items()}
     for name, entries in environment.values.items():
         trail = _cycle(name, needs)

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from confsvc.errors import ManifestError
-from confsvc.manifest import load_manifest
+from confsvc.loading import load_manifest
 from confsvc.manifest_schema import MANIFEST
 
 EXAMPLES = sorted((Path(__file__).parent.parent.parent / "examples").glob("**/confsvc.toml"))

@@ -6,7 +6,7 @@ from pathlib import Path
 import dotenv
 import pytest
 
-from confsvc.manifest import load_manifest
+from confsvc.loading import load_manifest
 from running import Project
 
 ROOT = Path(__file__).parents[2]

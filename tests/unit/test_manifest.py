@@ -7,7 +7,8 @@ import pytest
 
 from confsvc.discovery import find_manifest
 from confsvc.errors import ManifestError, UnknownEnvironmentError, UsageError
-from confsvc.manifest import Manifest, load_manifest
+from confsvc.loading import load_manifest
+from confsvc.manifest import Manifest
 
 DESIGN = """
 project = "shop"

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from confsvc.errors import Denied, Malformed, NotFound, ResolutionError, Throttled, Unauthenticated, Unavailable
-from confsvc.manifest import load_manifest
+from confsvc.loading import load_manifest
 from confsvc.resolution import Resolution
 from confsvc.resolver import Request, Resolved, resolve_request
 from confsvc.testing.memory import MemoryStore
