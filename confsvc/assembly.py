@@ -61,7 +61,7 @@ class Assembly:
         self._plan = plan
         self._fetched = fetched
         self._manifest = manifest
-        self._decider = Decider(plan, fetched)
+        self._decider = Decider(plan, fetched, manifest.place)
         self._problems: dict[str, Problem] = {}
 
     def assemble(self) -> Resolved:
@@ -194,7 +194,8 @@ class Assembly:
         for source, error in failed:
             place = self._manifest.place(source.entry.path)
             problem = error.problem(reference=str(source.reference), place=place)
-            hint = problem.hint or "create it, or mark the source `optional = true`"
+            either = ", or mark the source `optional = true`" if self._manifest.file else ""
+            hint = problem.hint or f"create it{either}"
             yield problem._replace(message=describe(error), hint=hint if error.code == "not_found" else problem.hint)
 
     def _warnings(self) -> tuple[str, ...]:

@@ -1,7 +1,7 @@
 """Deciding each setting: from the top layer down, the first that has it wins, and an error is never an absence."""
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import NamedTuple
 
 from confsvc import _json
@@ -49,8 +49,9 @@ Outcome = Found | Failed | Absent
 class Decider:
     """Walks the layers of a plan for one setting after another, over what was fetched."""
 
-    def __init__(self, plan: Plan, fetched: Fetched) -> None:
+    def __init__(self, plan: Plan, fetched: Fetched, place: Callable[[tuple[str, ...]], str]) -> None:
         self._plan = plan
+        self._place = place
         self._fetched = fetched
         self._read_at = time.time()
         self._settled: dict[str, Outcome] = {}
@@ -146,7 +147,7 @@ class Decider:
     def _evaluate(self, template: Template, *, secret: bool) -> Outcome:
         """Fill in a template. One that is nothing but a fill passes what it finds through as it is."""
         if not template.parts:
-            return Found(Secret(template.literal), Origin("values", place=".".join(template.place)), secret)
+            return Found(Secret(template.literal), self._written(template), secret)
         pieces: list[bytes] = []
         origins: list[Origin] = []
         for part in template.parts:
@@ -159,7 +160,8 @@ class Decider:
             secret = secret or outcome.secret
             origins.append(outcome.origin)
             if len(template.parts) == 1 and not part.filters:
-                return Found(outcome.raw, outcome.origin._replace(layer="values"), secret)
+                origin = outcome.origin._replace(layer="values", place=self._written(template).place)
+                return Found(outcome.raw, origin, secret)
             data = _as_bytes(outcome.raw.reveal())
             if data is None:
                 error = Malformed("it is a list or an object, which cannot become part of a text")
@@ -168,7 +170,11 @@ class Decider:
                 data = FILTERS[name](data)
             pieces.append(data)
         text = _text(b"".join(pieces))
-        return Found(Secret(text), _joined(origins, template), secret)
+        return Found(Secret(text), _joined(origins, self._written(template)), secret)
+
+    def _written(self, template: Template) -> Origin:
+        """Return where a template is written: to the line only for those who asked to see everything."""
+        return Origin("values", place=self._place(template.place) if self._plan.read_all else "")
 
     def _fill(self, part: Fill, template: Template) -> Outcome:
         if not part.is_reference:
@@ -188,14 +194,13 @@ class Decider:
         return Absent(failed) if isinstance(error, NotFound) else failed
 
 
-def _joined(origins: list[Origin], template: Template) -> Origin:
-    return Origin(
-        "values",
-        " ".join(origin.reference for origin in origins if origin.reference),
-        " ".join(origin.version for origin in origins if origin.version),
-        next((origin.read_at for origin in origins if origin.read_at), None),
-        ".".join(template.place),
-        next((origin.lease for origin in origins if origin.lease), None),
+def _joined(origins: list[Origin], written: Origin) -> Origin:
+    """Return the origin of a text that is made of several."""
+    return written._replace(
+        reference=" ".join(origin.reference for origin in origins if origin.reference),
+        version=" ".join(origin.version for origin in origins if origin.version),
+        read_at=next((origin.read_at for origin in origins if origin.read_at), None),
+        lease=next((origin.lease for origin in origins if origin.lease), None),
     )
 
 

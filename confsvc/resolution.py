@@ -16,6 +16,7 @@ class Origin(NamedTuple):
 
     ``layer`` is one of ``default``, ``source``, ``values``, ``environment`` (the process's) and ``set``. ``reference``
     and ``version`` are empty where there is none. ``read_at`` is in seconds since the epoch, None if nothing was read.
+    ``place`` is the file and line of a value in the manifest, known where `explain` asked for it.
     """
 
     layer: str

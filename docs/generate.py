@@ -1,7 +1,6 @@
 """Write what is generated in this folder: `python docs/generate.py`; with `--check` only say whether it is current."""
 
 import os
-import re
 import sys
 from importlib import import_module
 from pathlib import Path
@@ -24,7 +23,7 @@ def main() -> int:
         path = FOLDER / name
         if "--check" not in sys.argv[1:]:
             path.write_text(text)
-        elif not path.exists() or essence(path.read_text()) != essence(text):
+        elif not path.exists() or path.read_text() != text:
             print(f"docs/{name} is not current: run `make docs`", file=sys.stderr)
             status = 1
     return status
@@ -66,11 +65,6 @@ def within_marks(path: Path, table: str) -> str:
     if not (start and end):
         raise SystemExit(f"{path.name} has lost the marks around its table")
     return f"{head}{start}{table}{end}{tail}"
-
-
-def essence(text: str) -> str:
-    """Return what says the same under every Python: 3.13 writes `-e, --env ENV` for `-e ENV, --env ENV`."""
-    return " ".join(re.sub(r"(-\w) (\S+), (--\S+) \2", r"\1, \3 \2", text).split())
 
 
 if __name__ == "__main__":

@@ -50,10 +50,10 @@ def _check(request: Request) -> tuple[dict[str, object], int]:
         output.report(error)
     elif not output.is_json():
         where = f" for {resolution.environment}" if resolution.environment else ""
-        plural = "setting resolves and validates" if len(resolution) == 1 else "settings resolve and validate"
-        count = resolution.undeclared
-        unused = f"; {count} undeclared {'field' if count == 1 else 'fields'} ignored" if count else ""
-        output.write(f"ok: {len(resolution)} {plural}{where}{unused}\n")
+        verbs = "resolves and validates" if len(resolution) == 1 else "resolve and validate"
+        ignored = output.count(resolution.undeclared, "undeclared field")
+        unused = f"; {ignored} ignored" if resolution.undeclared else ""
+        output.write(f"ok: {output.count(len(resolution), 'setting')} {verbs}{where}{unused}\n")
     status = 0 if error is None else _PROBLEMS if error.exit_status == _DATA else error.exit_status
     report: dict[str, object] = {
         "environment": resolution.environment,

@@ -54,5 +54,5 @@ def main(argv: list[str]) -> int:
     if "PATH" in resolution:
         file = find_command(command[0], environ["PATH"])
     check_size(environ, command, resolution)
-    output.note(f"starting {command[0]} with {len(resolution)} settings")
+    output.note(f"starting {command[0]} with {output.count(len(resolution), 'setting')}")
     become(file, command, environ)

@@ -82,7 +82,8 @@ def _show_all(resolved: Resolved, problems: dict[str, Problem]) -> None:
     for value in values.values():
         origin = value.origin
         shadowed = ", ".join(str(lower) for lower in value.shadowed)
-        rows.append((value.name, origin.layer, origin.reference, origin.version, _age(origin), shadowed))
+        where = origin.reference or origin.place
+        rows.append((value.name, origin.layer, where, origin.version, _age(origin), shadowed))
     rows += [(p.name or p.reference, "-", p.reference if p.name else "", "", "", p.message) for p in problems.values()]
     output.write(output.table(rows) + "\n")
 
@@ -92,12 +93,12 @@ def _show_one(name: str, request: Request, resolved: Resolved, problem: Problem 
     setting = _declared(request).get(name)
     if output.is_json():
         found = _data(value) if value else {"name": name, "problem": problem._asdict() if problem else None}
-        output.write_json(found | {"declared": _describe(setting) if setting else None})
+        output.write_json(found | {"declared": _declaration(setting) if setting else None})
         return
     rows: list[tuple[str, str]] = [("setting", name)]
     rows += [(key, text) for key, text in _describe(setting).items() if text] if setting else [("declared", "no")]
     if value:
-        rows += [("value from", str(value.origin)), ("age", _age(value.origin))]
+        rows += [("value from", str(value.origin)), ("written at", value.origin.place), ("age", _age(value.origin))]
         rows += [("shadows", str(lower)) for lower in value.shadowed]
     elif problem:
         rows += [("value", "none"), ("reference", problem.reference), ("problem", problem.message)]
@@ -107,16 +108,22 @@ def _show_one(name: str, request: Request, resolved: Resolved, problem: Problem 
     output.write(output.table([row for row in rows if row[1]]) + "\n")
 
 
-def _describe(setting: Setting) -> dict[str, str]:
-    limits = ", ".join(f"{key} = {limit}" for key, limit in setting.constraints.items())
+def _declaration(setting: Setting) -> dict[str, object]:
     return {
         "description": setting.description,
         "type": str(setting.type),
-        "limits": limits,
-        "secret": "yes" if setting.secret else "no",
-        "required": "yes" if setting.required and setting.default is UNSET else "no",
-        "default": "yes" if setting.default is not UNSET else "no",
+        "limits": {key: str(limit) for key, limit in setting.constraints.items()},
+        "secret": setting.secret,
+        "required": setting.required and setting.default is UNSET,
+        "default": setting.default is not UNSET,
     }
+
+
+def _describe(setting: Setting) -> dict[str, str]:
+    """Return the declaration for people."""
+    limits = ", ".join(f"{key} = {limit}" for key, limit in setting.constraints.items())
+    found = {key: "yes" if value else "no" for key, value in _declaration(setting).items()}
+    return found | {"description": setting.description, "type": str(setting.type), "limits": limits}
 
 
 def _data(value: Value) -> dict[str, object]:
@@ -128,6 +135,7 @@ def _data(value: Value) -> dict[str, object]:
         "layer": origin.layer,
         "reference": origin.reference,
         "version": origin.version,
+        "place": origin.place,
         "read_at": origin.read_at,
         "shadows": [{"layer": low.layer, "reference": low.reference} for low in value.shadowed],
     }

@@ -124,9 +124,8 @@ def _tell(manifest: str, file: str, settings: Sequence[Setting]) -> None:
         names = [{"name": s.name, "type": str(s.type), "secret": s.secret, "required": s.required} for s in settings]
         output.write_json({"manifest": manifest, "from": file, "settings": names})
         return
-    origin = (
-        f" from `{file}`: {len(settings)} settings, {secrets} of them secret" if file else ", a first one to fill in"
-    )
+    counted = f"{output.count(len(settings), 'setting')}, {secrets} of them secret"
+    origin = f" from `{file}`: {counted}" if file else ", a first one to fill in"
     output.write(f"wrote `{manifest}`{origin}\nlook it over, then: confsvc check\n")
 
 

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 
 from confsvc.errors import ConfsvcError, OutputError, Problem, ResolutionError
 
-__all__ = ["configure", "note", "printable", "report", "table", "warn", "write", "write_json"]
+__all__ = ["configure", "count", "note", "printable", "report", "table", "warn", "write", "write_json"]
 
 _RED, _YELLOW, _BOLD, _RESET = "\x1b[31m", "\x1b[33m", "\x1b[1m", "\x1b[0m"
 
@@ -34,6 +34,11 @@ def is_json() -> bool:
 def is_verbose() -> bool:
     """Whether ``-v`` was given."""
     return _state["verbose"]
+
+
+def count(number: int, thing: str) -> str:
+    """Return ``1 setting``, ``2 settings``."""
+    return f"{number} {thing}" if number == 1 else f"{number} {thing}s"
 
 
 def write(data: str | bytes) -> None:
@@ -111,6 +116,7 @@ def error_data(error: ConfsvcError) -> dict[str, object]:
         "code": error.code,
         "message": error.message,
         "exit_status": error.exit_status,
+        "hint": error.hint,
         "problems": [problem._asdict() for problem in error.problems],
     }
 

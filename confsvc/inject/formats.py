@@ -29,7 +29,7 @@ def _dotenv_quoted(text: str) -> str:
 
 def shell(resolution: Resolution) -> str:
     """Write `export` lines for any POSIX shell."""
-    quoted = ((_name(v, "shell"), v.text.replace("'", "'\\''")) for v in resolution.values())
+    quoted = ((_name(v, "shell"), _without_nul(v, "shell").replace("'", "'\\''")) for v in resolution.values())
     return "".join(f"export {name}='{text}'\n" for name, text in quoted)
 
 
@@ -138,9 +138,14 @@ def _name(value: Value, form: str) -> str:
     return value.name
 
 
-def _utf8(value: Value, form: str) -> str:
+def _without_nul(value: Value, form: str) -> str:
     if "\0" in value.text:
         raise _refusal(value, form, "it holds a NUL byte")
+    return value.text
+
+
+def _utf8(value: Value, form: str) -> str:
+    _without_nul(value, form)
     if not _is_utf8(value.text):
         raise _refusal(value, form, "it is not UTF-8 text")
     return value.text

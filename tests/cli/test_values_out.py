@@ -108,7 +108,7 @@ def test_explain_shows_layers_and_no_value(shop: Project) -> None:
     done = shop.run("explain", "-e", "production", env={"DATABASE_URL": DSN})
     lines = {line.split()[0]: " ".join(line.split()) for line in done.out.splitlines()}
     assert lines["DATABASE_URL"] == "DATABASE_URL environment env://DATABASE_URL source dotenv://.env"
-    assert lines["PORT"] == "PORT values default"
+    assert lines["PORT"] == "PORT values confsvc.toml:12 default"
     assert "cnry" not in done.out + done.err
     data = json.loads(shop.run("explain", "--json", *ENV).out)
     assert [setting["layer"] for setting in data["settings"]] == ["source", "default", "source"]

@@ -126,6 +126,11 @@ def test_what_a_format_cannot_hold_is_refused_by_name(form: str, text: str) -> N
         FORMATS[form](resolution({"A": text}))
 
 
+def test_shell_holds_bytes_but_no_nul() -> None:
+    with pytest.raises(OutputError, match="NUL"):
+        FORMATS["shell"](resolution({"A": "a\0b"}))
+
+
 @pytest.mark.parametrize("form", ["dotenv", "shell", "docker"])
 def test_a_name_that_is_no_variable_is_refused(form: str) -> None:
     with pytest.raises(OutputError, match="its name"):
