@@ -6,8 +6,11 @@ than it was asked for, never raises for what a backend said, and never turns an 
 
 import time
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import ClassVar, NamedTuple, Protocol
 
+from confsvc._json import parse as parse_json
+from confsvc._json import plain as plain_json
 from confsvc._light import import_submodule
 from confsvc.errors import AdapterError, DeadlineError
 from confsvc.reference import Reference
@@ -19,11 +22,17 @@ __all__ = [
     "Closeable",
     "Content",
     "Deadline",
+    "Describer",
+    "Description",
     "Document",
     "Lease",
+    "LeaseKeeper",
     "Outcome",
+    "Storer",
     "import_submodule",
     "is_bootstrap",
+    "parse_json",
+    "plain_json",
 ]
 
 Content = str | bytes | Mapping[str, object]
@@ -99,6 +108,19 @@ class Document:
 Outcome = Document | AdapterError
 
 
+class Description(NamedTuple):
+    """What is known about a document without reading it. No value is in it.
+
+    ``time`` is when the version was made, as RFC 3339, empty if the store does not say. ``state`` is empty where the
+    version can be read, else the store's word for why not, such as ``deleted``. ``custom`` is what people noted.
+    """
+
+    version: str
+    time: str = ""
+    state: str = ""
+    custom: Mapping[str, str] = MappingProxyType({})
+
+
 class Backend(NamedTuple):
     """A configured instance of an adapter.
 
@@ -150,4 +172,44 @@ class Closeable(Protocol):
 
     def close(self) -> None:
         """Give it back. Called once, also after a failed fetch."""
+        ...
+
+
+class Describer(Protocol):
+    """An adapter that can tell about documents without reading them."""
+
+    def describe(
+        self, references: Sequence[Reference], *, deadline: Deadline
+    ) -> Mapping[Reference, Description | AdapterError]:
+        """Return the description of every reference, as `Adapter.fetch` returns documents. Raises what that does."""
+        ...
+
+
+class Storer(Protocol):
+    """An adapter that can write."""
+
+    def store(
+        self, reference: Reference, fields: Mapping[str, object], *, deadline: Deadline, expected: str | None = None
+    ) -> str:
+        """Write ``fields`` as the whole document. Returns the new version, empty where the store has none.
+
+        With ``expected`` it is written only if that is the current version; "0" stands for no document at all.
+
+        Raises:
+            AdapterError: it was not written.
+            DeadlineError: nothing was heard in time, so it is not known whether it was.
+
+        """
+        ...
+
+
+class LeaseKeeper(Protocol):
+    """An adapter whose documents can have a lease."""
+
+    def renew(self, lease: Lease, *, deadline: Deadline) -> Lease:
+        """Ask for as much time again, and return what is granted. Raises `AdapterError` or `DeadlineError`."""
+        ...
+
+    def revoke(self, lease: Lease, *, deadline: Deadline) -> None:
+        """End it now, and what was made for it. Raises `AdapterError` or `DeadlineError`."""
         ...

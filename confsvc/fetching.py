@@ -59,19 +59,30 @@ def _fetch_group(
     deadline: Deadline,
     outcomes: dict[Reference, Document | ConfsvcError],
 ) -> None:
-    found: Mapping[Reference, Document | ConfsvcError]
-    try:
-        found = adapter.fetch(references, deadline=deadline)
-    except ConfsvcError as error:
-        found = dict.fromkeys(references, _without_context(error))
-    except Exception as error:  # noqa: BLE001 - an adapter's bug must fail its settings, and its text may hold a value
-        found = dict.fromkeys(references, _bug(adapter, error))
-    finally:
-        close = getattr(adapter, "close", None)  # isinstance with a protocol imports inspect, ast and more
-        if callable(close):
-            close()
+    found = _fetch(adapter, references, deadline)
     for reference in references:
         outcomes[reference] = _checked(adapter, found.get(reference))
+    _close(adapter)  # now, as what is slow to close must not make the outcomes late
+
+
+def _fetch(
+    adapter: Adapter, references: Sequence[Reference], deadline: Deadline
+) -> Mapping[Reference, Document | ConfsvcError]:
+    try:
+        return adapter.fetch(references, deadline=deadline)
+    except ConfsvcError as error:
+        return dict.fromkeys(references, _without_context(error))
+    except Exception as error:  # noqa: BLE001 - an adapter's bug must fail its settings, and its text may hold a value
+        return dict.fromkeys(references, _bug(adapter, error))
+
+
+def _close(adapter: Adapter) -> None:
+    close = getattr(adapter, "close", None)  # isinstance with a protocol imports inspect, ast and more
+    if callable(close):
+        try:
+            close()
+        except Exception:  # noqa: BLE001 - what was read is good, and a traceback could show values
+            return
 
 
 def _checked(adapter: Adapter, outcome: object) -> Document | ConfsvcError:

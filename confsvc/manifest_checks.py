@@ -138,7 +138,8 @@ def _check_backends(manifest: Manifest, environment: Environment) -> Iterator[Fi
     for name, options in environment.backends.items():
         path = _backend_path(manifest, environment, name)
         adapter = str(options.get("adapter", name))
-        for key in _literal_credentials(options):
+        literal = list(_literal_credentials(options))
+        for key in literal:
             yield (*path, *key), f"`{key[-1]}` cannot stand in the manifest: write {{ env = … }} or {{ file = … }}"
         if not registry.is_known(adapter):
             near = did_you_mean(adapter, [*registry.known_adapters(), *registry.EXTRAS])
@@ -149,7 +150,8 @@ def _check_backends(manifest: Manifest, environment: Environment) -> Iterator[Fi
         own = {key: value for key, value in options.items() if key != "adapter"}
         schema = {"properties": registry.adapter_class(adapter).options, "additionalProperties": False}
         for key, message in check(own, schema):
-            yield (*path, *key), f"backend `{name}`: {message}"
+            if key not in literal:
+                yield (*path, *key), f"backend `{name}`: {message}"
 
 
 def _backend_path(manifest: Manifest, environment: Environment, name: str) -> KeyPath:

@@ -18,10 +18,12 @@ GROUP = "confsvc.adapters"
 # The adapters that ship with confsvc. Asking importlib.metadata for entry points costs more than a whole start, so the
 # ones we know are not asked for; a test holds this table against the entry points in pyproject.toml.
 BUILTIN = {
+    "bao": "confsvc_vault.adapter:VaultAdapter",
     "dir": "confsvc_local.directory:DirectoryAdapter",
     "dotenv": "confsvc_local.dotenv:DotenvAdapter",
     "env": "confsvc_local.environment:EnvironmentAdapter",
     "file": "confsvc_local.file:FileAdapter",
+    "vault": "confsvc_vault.adapter:VaultAdapter",
 }
 
 # Adapters that have an extra of their own: what to say when one is named and not there.

@@ -9,6 +9,8 @@ Assertions in a package say little unless pytest rewrites them; the plugin that 
 
 import copy
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
@@ -122,15 +124,15 @@ class AdapterContract:
 
     def test_reading_twice_gives_the_same(self) -> None:
         reference = _document(self.put("twice", "same"))
-        adapter = _adapter(self.backend())
-        first = adapter.fetch([reference], deadline=Deadline(20))
-        again = adapter.fetch([reference], deadline=Deadline(20))
+        with _opened(self.backend()) as adapter:
+            first = adapter.fetch([reference], deadline=Deadline(20))
+            again = adapter.fetch([reference], deadline=Deadline(20))
         assert _same(first[reference], again[reference])
 
     def test_a_deadline_that_passed_ends_it(self) -> None:
         reference = _document(self.put("late", "value"))
-        with pytest.raises(DeadlineError):
-            _adapter(self.backend()).fetch([reference], deadline=Deadline(0))
+        with _opened(self.backend()) as adapter, pytest.raises(DeadlineError):
+            adapter.fetch([reference], deadline=Deadline(0))
 
     def test_a_value_shows_nowhere(self) -> None:
         canary = make_canary()
@@ -172,12 +174,19 @@ def _document(text: str) -> Reference:
     return parse_reference(text).document
 
 
-def _adapter(backend: Backend) -> Adapter:
-    return adapter_class(backend.adapter)(backend)
+@contextmanager
+def _opened(backend: Backend) -> Iterator[Adapter]:
+    """Make an adapter, and close it as the resolver does."""
+    adapter = adapter_class(backend.adapter)(backend)
+    yield adapter
+    close = getattr(adapter, "close", None)
+    if callable(close):
+        close()
 
 
 def _fetch(backend: Backend, references: list[Reference]) -> dict[Reference, Any]:
-    return dict(_adapter(backend).fetch(references, deadline=Deadline(20)))
+    with _opened(backend) as adapter:
+        return dict(adapter.fetch(references, deadline=Deadline(20)))
 
 
 def _same(one: object, other: object) -> bool:

@@ -50,7 +50,10 @@ MANIFESTS: list[tuple[str, str]] = [
     ("[environments.a]\nsources = ['dotenvv://x']", "confsvc.toml:2: bad reference `dotenvv://x`"),
     ("[environments.a]\nextends = 'a'", "confsvc.toml:2: `extends` goes round in a circle: `a` → `a`"),
     ("[settings]\nA = {}\n[environments.a.values]\nA = '${A}'", "confsvc.toml:4: values need each other"),
-    ("[backends.vault]\nauth = { token = 'cnry-9f2b7c41d8' }", "confsvc.toml:2: `token` cannot stand in the manifest"),
+    (
+        "[backends.vault]\nauth = { method = 'token', token = 'cnry-9f2b7c41d8' }",
+        "confsvc.toml:2: `token` cannot stand in the manifest",
+    ),
     ("[settings]\nA = { type = 'int', default = 'cnry-9f2b7c41d8' }", "the default of `A` is not an integer"),
     ("[environments.a]\nsources = ['vault://secret/../x']", "`.` and `..` cannot be segments of a remote path"),
 ]

@@ -32,7 +32,7 @@ LINES = st.text(st.sampled_from("ABab_=='\"#\\ \n\r\t${}:-exportn\u00e9"), max_s
 
 @given(LINES)
 def test_dotenv_reads_as_python_dotenv_does(text: str) -> None:
-    from confsvc_local.dotenv import parse_dotenv  # noqa: TID251 - the very function
+    from confsvc_local.dotenv import parse_dotenv
 
     scopes: list[dict[str, str] | None] = [None, dict(os.environ)]  # python-dotenv's own scope is the environment
     for scope in scopes:

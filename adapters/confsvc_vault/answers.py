@@ -1,0 +1,37 @@
+"""Reading the JSON of answers: whatever is not as it should be is empty, never an exception."""
+
+from collections.abc import Mapping
+
+from confsvc.adapter import parse_json
+from confsvc.http import Answer
+
+__all__ = ["data_of", "number_of", "object_of", "table_of"]
+
+
+def object_of(answer: Answer) -> Mapping[str, object]:
+    """Return the JSON object that is the body of ``answer``, empty if it is none. Numbers keep their text."""
+    try:
+        text = answer.body.decode()
+    except UnicodeDecodeError:
+        return {}
+    found, _ = parse_json(text)
+    return found if isinstance(found, Mapping) else {}
+
+
+def table_of(found: Mapping[str, object], key: str) -> Mapping[str, object]:
+    """Return the object ``found[key]``, empty if it is none."""
+    inner = found.get(key)
+    return inner if isinstance(inner, Mapping) else {}
+
+
+def data_of(answer: object) -> Mapping[str, object]:
+    """Return the ``data`` of a successful answer, empty for anything else."""
+    if not isinstance(answer, Answer) or answer.status != 200:
+        return {}
+    return table_of(object_of(answer), "data")
+
+
+def number_of(value: object) -> int:
+    """Return a whole number that is not negative; zero for anything else."""
+    text = str(value)
+    return int(text) if text.isascii() and text.isdecimal() and len(text) < 16 else 0

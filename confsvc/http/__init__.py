@@ -1,0 +1,13 @@
+"""A small HTTP/1.1 client for reading secrets: one deadline, no surprises, cheap to import.
+
+It follows no redirect, uses no proxy, reads no environment variable and no netrc, decompresses nothing, and believes no
+answer that is not whole. docs/http.md tells what it does and what it refuses.
+"""
+
+from confsvc.http.client import Client
+from confsvc.http.messages import Answer, Call
+from confsvc.http.origin import Origin, parse_origin
+from confsvc.http.retry import RetryPolicy
+from confsvc.http.tls import Tls
+
+__all__ = ["Answer", "Call", "Client", "Origin", "RetryPolicy", "Tls", "parse_origin"]
