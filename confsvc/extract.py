@@ -14,6 +14,10 @@ __all__ = ["Fields", "extract", "fields_of", "runs_code", "setting_name"]
 
 _RUN = r"[^A-Z0-9_]+"
 
+# How many fields are named, and how long a name may be, where one is not there.
+_MOST = 10
+_LONGEST = 64
+
 # Undeclared names that make programs run other code. A store that somebody else can write must not choose them.
 _DANGEROUS = frozenset(
     "BASH_ENV CDPATH ENV GCONV_PATH GLIBC_TUNABLES IFS JAVA_TOOL_OPTIONS NODE_OPTIONS PERL5LIB PERL5OPT PROMPT_COMMAND "
@@ -42,7 +46,14 @@ def extract(document: Document, reference: Reference) -> tuple[Raw, AdapterError
     if fragment in found:
         return found[fragment], None
     near = did_you_mean(fragment, map(str, found))
-    return None, NotFound(f"`{reference.path}` has no field `{fragment}`{near}")
+    return None, NotFound(f"`{reference.path}` has no field `{fragment}`{near}", hint=_names_of(found))
+
+
+def _names_of(fields: Mapping[object, object]) -> str:
+    """Say which fields there are: names only, and no more than can be read. A long one may be a misplaced value."""
+    names = [f"`{name}`" for name in map(str, fields) if len(name) <= _LONGEST]
+    more = ", …" if len(names) > _MOST else ""
+    return "its fields are " + ", ".join(names[:_MOST]) + more if names else ""
 
 
 def _structure(content: object, reference: Reference) -> tuple[object, AdapterError | None]:
