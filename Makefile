@@ -52,4 +52,4 @@ lock:  ## write the lock anew; needs uv
 	  --group dev pyproject.toml -o requirements/dev.txt
 
 clean:  ## remove what was built
-	rm -rf $(VENV) dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) dist build .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

@@ -17,8 +17,8 @@ class Auth:
     def __init__(self, backend: Backend) -> None:
         table = backend.options.get("auth")
         self._backend = backend
-        self._table: Mapping[str, Any] = table if isinstance(table, Mapping) else {"method": "token"}
-        self.method = str(self._table["method"])
+        self._table: Mapping[str, Any] = table if isinstance(table, Mapping) else {}
+        self.method = str(self._table.get("method", "token"))
 
     @property
     def keys(self) -> set[str]:

@@ -8,7 +8,7 @@ _TEXT: dict[str, object] = {
     "additionalProperties": False,
     "properties": {"env": {"type": "string"}, "file": {"type": "string"}},
 }
-# What opens the store never stands in the manifest itself.
+# What opens the store never stands in the manifest. Of `token`, `password` and `secret_id` the core sees to that.
 _SECRET: dict[str, object] = {**_TEXT, "type": "object"}
 _BOOLEAN: dict[str, object] = {"type": "boolean"}
 
@@ -31,13 +31,13 @@ AUTH_KEYS: dict[str, dict[str, object]] = {
     "method": {"enum": list(METHODS)},
     "mount": _TEXT,
     "role": _TEXT,
-    "token": _SECRET,
+    "token": _TEXT,
     "role_id": _TEXT,
-    "secret_id": _SECRET,
+    "secret_id": _TEXT,
     "secret_id_wrapped": _BOOLEAN,
     "jwt": _SECRET,
     "username": _TEXT,
-    "password": _SECRET,
+    "password": _TEXT,
     "region": _TEXT,
     "header_value": _TEXT,
     "access_key_id": _TEXT,
@@ -49,7 +49,7 @@ AUTH_KEYS: dict[str, dict[str, object]] = {
 OPTIONS: dict[str, dict[str, object]] = {
     "address": _TEXT,
     "namespace": _TEXT,
-    "auth": {"type": "object", "required": ["method"], "additionalProperties": False, "properties": AUTH_KEYS},
+    "auth": {"type": "object", "additionalProperties": False, "properties": AUTH_KEYS},
     "ca_file": _TEXT,
     "ca_path": _TEXT,
     "cert_file": _TEXT,

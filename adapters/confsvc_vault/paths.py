@@ -51,6 +51,8 @@ def read_target(reference: Reference, namespace: str) -> Target | Malformed:
     """Return what ``reference`` names; ``namespace`` is the backend's, for references that say none."""
     path = reference.path.removeprefix("/")
     version = reference.parameter("version")
+    if not str(reference.path + reference.parameter("namespace")).isprintable():
+        return Malformed("the path or the namespace holds a control character, which the server refuses")
     if not path:
         return Malformed("the reference has no path", hint="vault://MOUNT/PATH#FIELD")
     if "/" not in path:

@@ -17,20 +17,24 @@ from typing import Any
 HERE = Path(__file__).parent
 CONFSVC = str(Path(sys.executable).parent / "confsvc")
 SECONDS = 20
+# The service is on this machine: a proxy of the environment is not to be asked for it.
+DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
 def main() -> None:
     """Run the demo. Ends with an error as soon as anything is not as it should be."""
-    for environment in ("development", "production"):
-        show(environment)
+    digests = {show(environment) for environment in ("development", "production")}
+    if len(digests) != 1:
+        sys.exit("the two environments did not run the same artifact")
     refuse()
     print("\nthe same artifact ran in two environments, and did not start half-configured")
 
 
-def show(environment: str) -> None:
-    """Run the service in ``environment``, ask it what it got, and say where from."""
+def show(environment: str) -> str:
+    """Run the service in ``environment``, ask it what it got, and say where from. Returns the artifact's digest."""
+    digest = hashlib.sha256((HERE / "service.py").read_bytes()).hexdigest()
     print(f"\n=== {environment}: confsvc exec -e {environment} -- python service.py")
-    print(f"artifact: service.py, sha256 {hashlib.sha256((HERE / 'service.py').read_bytes()).hexdigest()[:16]}…")
+    print(f"artifact: service.py, sha256 {digest[:16]}…")
     port = free_port()
     command = [CONFSVC, "exec", "-e", environment, "--set", f"PORT={port}", "--", sys.executable, "service.py"]
     with subprocess.Popen(command, cwd=HERE, env=environ()) as service:
@@ -54,6 +58,7 @@ def show(environment: str) -> None:
         text=True,
     )
     print(explained.stdout, end="", flush=True)
+    return digest
 
 
 def ask(port: int, service: subprocess.Popen[bytes]) -> dict[str, Any]:
@@ -63,7 +68,7 @@ def ask(port: int, service: subprocess.Popen[bytes]) -> dict[str, Any]:
         if service.poll() is not None:
             sys.exit(f"the service ended with {service.returncode}")
         try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=SECONDS) as response:
+            with DIRECT.open(f"http://127.0.0.1:{port}/", timeout=SECONDS) as response:
                 found: dict[str, Any] = json.load(response)
                 return found
         except OSError:
@@ -76,11 +81,14 @@ def refuse() -> None:
     print("\n=== broken: CACHE_TTL is no duration, and DATABASE_URL is nowhere", flush=True)
     started = HERE / "started"
     command = [CONFSVC, "exec", "-e", "broken", "--", "touch", str(started)]
+    started.unlink(missing_ok=True)
     done = subprocess.run(command, cwd=HERE, env=environ(), check=False, capture_output=True, text=True)
+    ran = started.exists()
+    started.unlink(missing_ok=True)
     print(done.stderr, end="")
-    print(f"exit status {done.returncode}; the command was {'' if started.exists() else 'not '}started")
+    print(f"exit status {done.returncode}; the command was {'' if ran else 'not '}started")
     told = all(name in done.stderr for name in ("CACHE_TTL", "DATABASE_URL"))
-    if done.returncode != os.EX_DATAERR or started.exists() or not told:
+    if done.returncode != os.EX_DATAERR or ran or not told:
         sys.exit("that should have been refused with 65, naming both")
 
 

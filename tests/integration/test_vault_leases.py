@@ -16,9 +16,9 @@ CREDS = "vault://database/creds/shop"
 
 
 @pytest.fixture(scope="module")
-def database(bao: Bao, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bao]:
+def database(bao: Bao) -> Iterator[Bao]:
     """The server with a database engine that makes users in a real PostgreSQL."""
-    with run_postgres(tmp_path_factory.mktemp("postgres"), "only of the tests") as port:
+    with run_postgres("only of the tests") as port:
         bao.mount("database", "database")
         bao.call(
             "POST",

@@ -10,54 +10,72 @@ import sys
 __all__ = ["main"]
 
 
-async def _carry(
-    reader: asyncio.StreamReader,
-    writer: asyncio.StreamWriter,
-    half: float,
-    extra: float,
-    tasks: set[asyncio.Task[None]],
-) -> None:
-    """Pass on what comes, each piece half a round trip later than it came, and the first one `extra` later still."""
-    loop = asyncio.get_running_loop()
-    queue: asyncio.Queue[tuple[float, bytes]] = asyncio.Queue()
-    opened = loop.time() + extra
+class _Side(asyncio.Protocol):
+    """One of the two connections. What comes here leaves on the other side half a round trip later."""
 
-    async def deliver() -> None:
-        while True:
-            due, piece = await queue.get()
-            await asyncio.sleep(due - loop.time())
-            with contextlib.suppress(OSError):
-                if not piece:
-                    writer.close()
-                    return
-                writer.write(piece)
+    def __init__(self, half: float) -> None:
+        self._half = half
+        self._loop = asyncio.get_running_loop()
+        self._last = 0.0
+        self._wire: asyncio.Transport | None = None
+        self._waiting: list[bytes] = []
+        self.other: _Side | None = None
+        self.not_before = 0.0
 
-    task = asyncio.create_task(deliver())
-    tasks.add(task)
-    task.add_done_callback(tasks.discard)
-    piece = b"first"
-    while piece:
-        try:
-            piece = await reader.read(65536)
-        except OSError:
-            piece = b""
-        queue.put_nowait((max(loop.time(), opened) + half, piece))
-    await task
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self._wire = transport
+        for piece in self._waiting:
+            self.send(piece)
+
+    def data_received(self, data: bytes) -> None:
+        self._later(data)
+
+    def eof_received(self) -> bool:
+        self._later(b"")
+        return True
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        del exc
+        self._later(b"")
+
+    def send(self, piece: bytes) -> None:
+        """Send ``piece`` on this side; an empty one closes it."""
+        if self._wire is None:
+            self._waiting.append(piece)
+        elif piece:
+            self._wire.write(piece)
+        else:
+            self._wire.close()
+
+    def _later(self, piece: bytes) -> None:
+        # Two timers for the same moment would be unordered.
+        self._last = max(self._loop.time() + self._half, self.not_before + self._half, self._last + 1e-6)
+        if self.other:
+            self._loop.call_at(self._last, self.other.send, piece)
 
 
 async def _serve(port: int, seconds: float) -> None:
-    tasks: set[asyncio.Task[None]] = set()
+    loop = asyncio.get_running_loop()
+    opening: set[asyncio.Task[object]] = set()
 
-    async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        there, back = await asyncio.open_connection("127.0.0.1", port)
+    def accepted() -> _Side:
+        near, far = _Side(seconds / 2), _Side(seconds / 2)
+        near.other, far.other = far, near
         # The kernel has taken the connection already, so its round trip is added to the first request.
-        await asyncio.gather(
-            _carry(reader, back, seconds / 2, seconds, tasks), _carry(there, writer, seconds / 2, 0.0, tasks)
-        )
+        near.not_before = loop.time() + seconds
+        task: asyncio.Task[object] = loop.create_task(_open(loop, far, port))
+        opening.add(task)
+        task.add_done_callback(opening.discard)
+        return near
 
-    server = await asyncio.start_server(connected, "127.0.0.1", 0, backlog=512)
+    server = await loop.create_server(accepted, "127.0.0.1", 0, backlog=512)
     print(server.sockets[0].getsockname()[1], flush=True)
     await server.serve_forever()
+
+
+async def _open(loop: asyncio.AbstractEventLoop, side: _Side, port: int) -> None:
+    await loop.create_connection(lambda: side, "127.0.0.1", port)
 
 
 def main() -> None:

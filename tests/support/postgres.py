@@ -1,11 +1,14 @@
 """A real PostgreSQL server for tests, in a folder of its own."""
 
 import os
+import pwd
 import shutil
 import subprocess
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from openbao import free_port, missing
 
@@ -19,30 +22,45 @@ def _program(name: str) -> str:
     return found or missing("the PostgreSQL server", "apt install postgresql")
 
 
-@contextmanager
-def run_postgres(folder: Path, password: str) -> Iterator[int]:
-    """Run a server whose user ``postgres`` has ``password``. Yields its port."""
-    initdb, control = _program("initdb"), _program("pg_ctl")
-    data, secret = folder / "data", folder / "password"
-    secret.write_text(password)
-    # The server refuses to run as root.
-    as_user = {"user": "postgres", "group": "postgres", "extra_groups": []} if os.geteuid() == 0 else {}
-    if as_user:
-        for path in (folder, secret):
-            shutil.chown(path, "postgres", "postgres")
-        for parent in folder.parents:
-            if not parent.stat().st_mode & 0o001:
-                parent.chmod(parent.stat().st_mode | 0o011)
-    port = free_port()
-
-    def run(*command: str) -> None:
-        with (folder.parent / "postgres.log").open("ab") as log:
-            subprocess.run(command, check=True, stdout=log, stderr=log, cwd="/", timeout=60, **as_user)  # type: ignore[call-overload]
-
-    run(initdb, "-D", str(data), "-U", "postgres", "-A", "scram-sha-256", f"--pwfile={secret}", "--no-sync")
-    options = f"-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories='' -c fsync=off"
-    run(control, "-D", str(data), "-w", "-o", options, "start")
+def _identity() -> dict[str, Any]:
+    """Return who the server runs as: it refuses to be root."""
+    if os.geteuid():
+        return {}
     try:
-        yield port
-    finally:
-        run(control, "-D", str(data), "-m", "immediate", "-w", "stop")
+        pwd.getpwnam("postgres")
+    except KeyError:
+        missing("the user postgres", "apt install postgresql")
+    return {"user": "postgres", "group": "postgres", "extra_groups": []}
+
+
+@contextmanager
+def run_postgres(password: str) -> Iterator[int]:
+    """Run a server whose user ``postgres`` has ``password``. Yields its port."""
+    initdb, control, identity, port = _program("initdb"), _program("pg_ctl"), _identity(), free_port()
+    # Not in the folder of the test, into which another user cannot look.
+    with tempfile.TemporaryDirectory(prefix="confsvc-postgres-") as name:
+        folder = Path(name)
+        (folder / "password").write_text(password)
+        if identity:
+            for path in (folder, folder / "password"):
+                shutil.chown(path, "postgres", "postgres")
+
+        def run(*command: str) -> None:
+            subprocess.run(
+                command,
+                check=True,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                cwd="/",
+                timeout=60,
+                **identity,
+            )
+
+        data = str(folder / "data")
+        run(initdb, "-D", data, "-U", "postgres", "-A", "scram-sha-256", f"--pwfile={folder}/password", "--no-sync")
+        options = f"-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories='' -c fsync=off"
+        run(control, "-D", data, "-w", "-l", str(folder / "log"), "-o", options, "start")
+        try:
+            yield port
+        finally:
+            run(control, "-D", data, "-m", "immediate", "-w", "stop")

@@ -45,11 +45,15 @@ def test_there_is_an_extra_for_every_backend() -> None:
 
 
 def test_the_linters_know_every_package() -> None:
-    contracts = PYPROJECT["tool"]["importlinter"]
+    linter = PYPROJECT["tool"]["importlinter"]
     names = {path.name for path in PACKAGES}
-    assert names <= set(contracts["root_packages"])
-    assert names == set(contracts["contracts"][0]["forbidden_modules"])
-    assert names <= set(contracts["contracts"][1]["source_modules"])
+    assert set(linter["root_packages"]) == {"confsvc", *names}
+    contracts = {contract["name"]: contract for contract in linter["contracts"]}
+    assert set(contracts["the core imports no adapter"]["forbidden_modules"]) == names
+    assert set(contracts["adapters do not know each other"]["modules"]) == names
+    about_adapters = [contract for name, contract in contracts.items() if name.startswith("an adapter ")]
+    assert [set(contract["source_modules"]) for contract in about_adapters] == [names, names]
+    assert names <= PYPROJECT["tool"]["ruff"]["lint"]["flake8-tidy-imports"]["banned-api"].keys()
 
 
 def test_the_version_is_said_once() -> None:

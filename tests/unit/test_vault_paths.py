@@ -10,7 +10,7 @@ from confsvc_vault.mounts import fixed_mount
 from confsvc_vault.paths import Mount, Target, escape, read_target
 
 SEGMENT = st.text(st.characters(blacklist_characters="/\0", blacklist_categories=["Cs"]), min_size=1, max_size=8)
-SEGMENTS = st.lists(SEGMENT.filter(lambda one: one not in {".", ".."}), min_size=1, max_size=4)
+SEGMENTS = st.lists(SEGMENT.filter(lambda one: one.isprintable() and one not in {".", ".."}), min_size=1, max_size=4)
 
 
 def target(path: str, **parameters: str) -> Target:
@@ -55,6 +55,13 @@ def test_a_fixed_mount_is_only_for_what_is_in_it(path: str, kind: str) -> None:
 @pytest.mark.parametrize("version", ["0", "-1", "1.0", "latest", "²", "1" * 10, " 1"])
 def test_a_version_is_a_number(version: str) -> None:
     assert isinstance(read_target(Reference("vault", "secret/a", (("version", version),)), ""), Malformed)
+
+
+@pytest.mark.parametrize(("path", "namespace"), [("secret/a\nb", ""), ("secret/\x1b[31m", ""), ("secret/a", "b\r")])
+def test_what_would_spoil_a_terminal_is_no_path(path: str, namespace: str) -> None:
+    found = read_target(Reference("vault", path, (("namespace", namespace),)), "")
+    assert isinstance(found, Malformed)
+    assert found.message.isprintable()
 
 
 def test_a_namespace_of_the_reference_wins() -> None:
