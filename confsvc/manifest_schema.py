@@ -136,7 +136,7 @@ def check(value: object, schema: Mapping[str, Any], path: Path = ()) -> Iterator
         yield path, f"{_label(path)} must be {' or '.join(_ARTICLES.get(n, f'a {n}') for n in names)}"
         return
     if "enum" in schema and value not in schema["enum"]:
-        near = did_you_mean(str(value), schema["enum"])
+        near = did_you_mean(str(value), map(str, schema["enum"]))
         yield path, f"{_label(path)} must be one of {', '.join(f'`{c}`' for c in schema['enum'])}{near}"
     if "pattern" in schema and isinstance(value, str) and not re.search(schema["pattern"], value):
         yield path, f"{_label(path)} must match `{schema['pattern']}`"

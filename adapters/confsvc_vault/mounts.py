@@ -34,21 +34,33 @@ def fixed_mount(target: Target, version: int, path: str) -> Mount:
 
 
 def find_mounts(
-    server: Server, targets: Iterable[Target], token: str, deadline: Deadline, expect: int
-) -> dict[Target, Located]:
-    """Return where each of ``targets`` is. ``expect`` is how many reads follow."""
+    server: Server,
+    targets: Iterable[Target],
+    token: str,
+    deadline: Deadline,
+    *,
+    expect: int,
+    besides: Sequence[Call] = (),
+) -> tuple[dict[Target, Located], list[Heard]]:
+    """Return where each of ``targets`` is, and what was heard of ``besides``, calls that go with the first questions.
+
+    ``expect`` is how many reads follow.
+    """
     found: dict[Target, Located] = {}
+    answers: list[Heard] = []
     pending = list(targets)
     for segments in range(1, _ROUNDS + 1):
         asked = list({target.start(segments): target for target in reversed(pending)}.values())
         if not asked:
             break
-        calls = [_call(target, token) for target in asked]
-        for target, heard in zip(asked, server.send(calls, deadline=deadline, expect=expect), strict=True):
+        calls = [*(_call(target, token) for target in asked), *(besides if segments == 1 else ())]
+        outcomes = server.send(calls, deadline=deadline, expect=expect)
+        answers += outcomes[len(asked) :]
+        for target, heard in zip(asked, outcomes[: len(asked)], strict=True):
             located = _located(target, heard)
             found.update(dict.fromkeys(_alike(target, located, pending, segments), located))
         pending = [target for target in pending if target not in found]
-    return found | dict.fromkeys(pending)
+    return found | dict.fromkeys(pending), answers
 
 
 def _call(target: Target, token: str) -> Call:

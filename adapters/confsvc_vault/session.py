@@ -57,14 +57,7 @@ class Session:
         self._server.close()
 
     def _read(self, targets: Sequence[Target], login: Login, deadline: Deadline) -> dict[Target, Found]:
-        found = read_targets(
-            self._server,
-            targets,
-            login.token.reveal(),
-            login.who,
-            deadline,
-            is_alive=lambda: self._is_alive(login, deadline),
-        )
+        found = read_targets(self._server, targets, login, deadline, is_alive=lambda: self._is_alive(login, deadline))
         leased = [outcome for outcome in found.values() if isinstance(outcome, Document) and outcome.lease]
         # Revoking the token would revoke them too, and nobody stays to do it later.
         self._keeps_token = self._keeps_token or bool(leased)

@@ -93,6 +93,29 @@ def test_a_secret_is_read_in_two_round_trips(serve: Serve) -> None:
     ]
 
 
+def test_after_a_login_the_usual_mount_is_read_while_it_is_asked_about(serve: Serve) -> None:
+    port, requests = serve(vault(approle_login=LOGIN, revoke_self=reply(204)))
+    assert isinstance(fetch_one(logging_in(port), REFERENCE), Document)
+    assert len(requests) == 4
+    assert sum(b" /v1/secret/data/shop/db " in request for request in requests) == 1
+
+
+def test_a_wrong_guess_about_the_mount_is_not_looked_at(serve: Serve) -> None:
+    mount = {"data": {"path": "secret/", "type": "kv", "options": None}}
+    plain = reply(200, {"data": {"password": "of version 1"}})
+    port, _ = serve(
+        vault(
+            approle_login=LOGIN,
+            revoke_self=reply(204),
+            ui_mounts_secret_shop_db=reply(200, mount),
+            secret_shop_db=plain,
+        )
+    )
+    outcome = fetch_one(logging_in(port), REFERENCE)
+    assert isinstance(outcome, Document)
+    assert outcome.content.reveal() == {"password": "of version 1"}
+
+
 @pytest.mark.parametrize(
     ("status", "kind"),
     [
