@@ -22,8 +22,18 @@ def _demote_python_path() -> None:
     if sys.flags.isolated:  # then there are none
         return
     os = sys.modules["os"]  # there from Python's own start; nothing may be imported yet
-    theirs = {sys.path[0], *os.environ.get("PYTHONPATH", "").split(os.pathsep)}
+    entries = os.environ.get("PYTHONPATH", "")
+    theirs = {sys.path[0], *(_absolute(entry) for entry in (entries.split(os.pathsep) if entries else ()))}
     sys.path[:] = [p for p in sys.path if p not in theirs] + [p for p in sys.path if p in theirs]
+
+
+def _absolute(entry: str) -> str:
+    """Return an entry of PYTHONPATH as it stands in sys.path."""
+    try:
+        found: str = sys.modules["os"].path.abspath(entry)
+    except FileNotFoundError:  # the working folder is gone, and nothing relative to it can be imported
+        return entry
+    return found
 
 
 if __name__ == "__main__":

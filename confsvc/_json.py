@@ -4,6 +4,9 @@ from collections.abc import Mapping, Sequence
 
 __all__ = ["Number", "compact", "parse", "pointer"]
 
+# Far more than any document of settings, far less than Python's own limit: what walks it later calls itself.
+_DEEPEST = 100
+
 
 class Number(str):
     """The text of a JSON number, exactly as written: 1.10 stays 1.10."""
@@ -46,8 +49,31 @@ def parse(text: str) -> tuple[object, str]:
     except ValueError:
         pass
     else:
-        return found, ""
+        reason = _unusable(found, text)
+        return (None, reason) if reason else (found, "")
     return None, reason
+
+
+def _unusable(found: object, text: str) -> str:
+    """Return why JSON that was read is refused all the same, or an empty string."""
+    if _is_deep(found, _DEEPEST):
+        return "is JSON nested too deeply"
+    if not _is_text(text) or ("\\u" in text and not _is_text(compact(found))):
+        return "is JSON with half a character (a lone surrogate), which is no text"
+    return ""
+
+
+def _is_deep(value: object, left: int) -> bool:
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return not left or any(_is_deep(item, left - 1) for item in inner)
+
+
+def _is_text(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def compact(value: object) -> str:
@@ -82,13 +108,17 @@ def pointer(document: object, path: str) -> tuple[object, str]:
         token = raw.replace("~1", "/").replace("~0", "~")
         if isinstance(current, Mapping) and token in current:
             current = current[token]
-        elif isinstance(current, list) and token.isdecimal() and token.isascii() and int(token) < len(current):
+        elif isinstance(current, list) and _is_index(token) and int(token) < len(current):
             if len(token) > 1 and token.startswith("0"):
                 return None, "an array index has no leading zero"
             current = current[int(token)]
         else:
             return None, f"has nothing at `{path}`"
     return current, ""
+
+
+def _is_index(token: str) -> bool:
+    return token.isdecimal() and token.isascii() and len(token) < 20  # noqa: PLR2004 - no list is longer, and int() has a limit
 
 
 def plain(value: object) -> object:

@@ -7,6 +7,10 @@ __all__ = ["line_of"]
 _HEADER = re.compile(r"\s*\[(\[)?([^\]#]+)\]")
 _KEY_PART = re.compile(r"""\s*(?:"((?:[^"\\]|\\.)*)"|'([^']*)'|([A-Za-z0-9_-]+))\s*""")
 _INLINE_KEY = re.compile(r"""(?:^|[{,])\s*(?:"((?:[^"\\]|\\.)*)"|'([^']*)'|([A-Za-z0-9_-]+))\s*=""")
+_STRING = re.compile(r"""\"{3}.*?\"{3}|'{3}.*?'{3}|"(?:[^"\\]|\\.)*"|'[^']*'""")
+_COMMENT = re.compile(rf"({_STRING.pattern})|#.*")
+# One item of an array: an inline table, or a string.
+_ITEM = re.compile(rf"""\{{(?:[^{{}}"']|{_STRING.pattern})*\}}|{_STRING.pattern}""")
 _TRIPLE = ('"""', "'''")
 
 
@@ -35,14 +39,13 @@ def _keys(text: str) -> list[tuple[int, tuple[str, ...]]]:
     table: tuple[str, ...] = ()
     key: tuple[str, ...] = ()
     quote, depth, item = "", 0, 0
-    for number, line in enumerate(text.splitlines(), 1):
+    for number, written in enumerate(text.split("\n"), 1):  # as editors count: a string may hold other line ends
         if quote:
-            quote = "" if quote in line else quote
+            quote = "" if quote in written else quote
             continue
-        if depth:  # inside of an array that spans lines: people write one item a line
-            if '"' in line or "'" in line:
-                found.append((number, (*key, str(item))))
-                item += 1
+        line = _COMMENT.sub(r"\1", written)
+        if depth:  # inside of an array that spans lines
+            value = line
         elif header := _HEADER.match(line):
             table = _parts(header[2])
             found.append((number, table))
@@ -52,6 +55,12 @@ def _keys(text: str) -> list[tuple[int, tuple[str, ...]]]:
             found.append((number, key))
             _, _, value = line.partition("=")
             found += [(number, (*key, inner)) for inner in _inline(value)]
+        else:
+            continue
+        if depth or value.lstrip().startswith("["):
+            items = len(_ITEM.findall(value))
+            found += [(number, (*key, str(item + n))) for n in range(items)]
+            item += items
         depth += _depth(line)
         quote = next((mark for mark in _TRIPLE if line.count(mark) % 2), "")
     return found
@@ -74,5 +83,5 @@ def _inline(value: str) -> list[str]:
 
 
 def _depth(line: str) -> int:
-    bare = re.sub(r"""("(?:[^"\\]|\\.)*"|'[^']*'|#.*)""", "", line)
+    bare = _STRING.sub("", line)
     return bare.count("[") + bare.count("{") - bare.count("]") - bare.count("}")

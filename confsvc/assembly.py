@@ -70,7 +70,11 @@ class Assembly:
         declared = dict(plan.schema.settings) if plan.schema else {}
         extra = self._extra_names(declared)
         settings = {name: s for name, s in declared.items() if plan.wanted(name)}
-        settings |= {name: Setting(name, required=name in plan.values) for name in extra if plan.wanted(name)}
+        settings |= {
+            name: Setting(name, required=name in plan.values or name in plan.only)
+            for name in extra
+            if plan.wanted(name)
+        }
         found = {name: outcome for name, s in settings.items() if (outcome := self._decide(s)) is not None}
         typed = self._validate(found, declared)
         values = {n: self._value(settings[n], f, typed[n]) for n, f in found.items() if n in typed}
@@ -124,6 +128,8 @@ class Assembly:
         message = f"missing: neither {looked} nor the process environment has it"
         if not sources:
             message = "missing: no layer has it"
+        elif self._plan.schema is None:  # then the process environment is no layer
+            message = f"missing: it is not in {looked}"
         self._problems[setting.name] = Problem(
             "missing",
             message,
@@ -183,7 +189,7 @@ class Assembly:
             if self._plan.schema is None or source.entry.inject_extra:
                 names.update(dict.fromkeys(fields.values))
         if self._plan.schema is None:
-            names.update(dict.fromkeys([*self._plan.values, *self._plan.given]))
+            names.update(dict.fromkeys([*self._plan.values, *self._plan.given, *sorted(self._plan.only)]))
         return [name for name in names if name not in known]
 
     def _source_problems(self) -> Iterable[Problem]:

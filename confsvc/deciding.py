@@ -164,7 +164,7 @@ class Decider:
                 return Found(outcome.raw, origin, secret)
             data = _as_bytes(outcome.raw.reveal())
             if data is None:
-                error = Malformed("it is a list or an object, which cannot become part of a text")
+                error = Malformed("it is null, a list or an object, which cannot become part of a text")
                 return Failed(error, part.target, template.place)
             for name in part.filters:
                 data = FILTERS[name](data)
@@ -207,7 +207,7 @@ def _joined(origins: list[Origin], written: Origin) -> Origin:
 def _as_bytes(raw: Raw) -> bytes | None:
     if isinstance(raw, bytes):
         return raw
-    if isinstance(raw, Mapping | list):
+    if raw is None or isinstance(raw, Mapping | list):
         return None
     return _json.to_text(raw).encode(errors="surrogateescape")
 

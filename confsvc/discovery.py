@@ -27,7 +27,7 @@ def find_manifest(start: str, environ: "os._Environ[str] | dict[str, str]") -> s
     while True:
         for name in (FILE, PYPROJECT):
             path = os.path.join(folder, name)
-            if os.path.isfile(path) and (name == FILE or _has_table(path)):
+            if os.path.exists(path) and (name == FILE or _has_table(path)):
                 check_owner(path)
                 return path
         parent = os.path.dirname(folder)
@@ -45,13 +45,15 @@ def _device(folder: str) -> int:
 
 
 def _has_table(path: str) -> bool:
-    """Tell whether a pyproject.toml has ``[tool.confsvc]``; one that cannot be parsed has none of ours."""
+    """Tell whether a pyproject.toml has ``[tool.confsvc]``; one that cannot be parsed does if it speaks of it."""
     import tomllib
 
+    text = ""
     try:
-        data = tomllib.loads(read_limited(path))
+        text = read_limited(path)
+        data = tomllib.loads(text)
     except (ManifestError, ValueError, RecursionError):
-        return False
+        return "[tool.confsvc" in text
     return isinstance(data.get("tool"), dict) and "confsvc" in data["tool"]
 
 

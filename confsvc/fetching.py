@@ -48,7 +48,7 @@ def fetch_documents(
     for worker in workers:
         worker.start()
     for worker in workers:
-        worker.join(deadline.remaining())
+        worker.join(min(deadline.remaining(), threading.TIMEOUT_MAX))
     late = DeadlineError(f"no answer within {deadline.seconds:g} s")
     return {reference: outcomes.get(reference, late) for reference in documents}
 
@@ -59,9 +59,9 @@ def _fetch_group(
     deadline: Deadline,
     outcomes: dict[Reference, Document | ConfsvcError],
 ) -> None:
-    found = _fetch(adapter, references, deadline)
+    found: object = _fetch(adapter, references, deadline)
     for reference in references:
-        outcomes[reference] = _checked(adapter, found.get(reference))
+        outcomes[reference] = _checked(adapter, found.get(reference) if isinstance(found, Mapping) else None)
     _close(adapter)  # now, as what is slow to close must not make the outcomes late
 
 
@@ -72,7 +72,7 @@ def _fetch(
         return adapter.fetch(references, deadline=deadline)
     except ConfsvcError as error:
         return dict.fromkeys(references, _without_context(error))
-    except Exception as error:  # noqa: BLE001 - an adapter's bug must fail its settings, and its text may hold a value
+    except BaseException as error:  # noqa: BLE001 - an adapter's bug fails its settings, and its text may hold a value
         return dict.fromkeys(references, _bug(adapter, error))
 
 
@@ -81,7 +81,7 @@ def _close(adapter: Adapter) -> None:
     if callable(close):
         try:
             close()
-        except Exception:  # noqa: BLE001 - what was read is good, and a traceback could show values
+        except BaseException:  # noqa: BLE001 - what was read is good, and a traceback could show values
             return
 
 
@@ -91,7 +91,7 @@ def _checked(adapter: Adapter, outcome: object) -> Document | ConfsvcError:
     return InternalError(f"the adapter {type(adapter).__name__} gave no outcome for a reference")
 
 
-def _bug(adapter: Adapter, error: Exception) -> InternalError:
+def _bug(adapter: Adapter, error: BaseException) -> InternalError:
     return InternalError(f"the adapter {type(adapter).__name__} failed with {type(error).__name__}")
 
 

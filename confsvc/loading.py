@@ -73,6 +73,8 @@ def _read(file: str) -> Text:
         reason = str(error)
     except RecursionError:
         reason = "nested too deeply"
+    except ValueError:  # Python's own limit, which tomllib does not catch
+        reason = "an integer has too many digits"
     if reason:
         raise ManifestError(f"`{display(file)}` is not TOML: {_lower(reason)}")
     prefix = ("tool", "confsvc") if os.path.basename(file) == PYPROJECT else ()

@@ -78,7 +78,7 @@ def _check_environment(manifest: Manifest, environment: Environment) -> Iterator
 def _check_value(manifest: Manifest, environment: Environment, name: str, value: object) -> Iterator[str]:
     if isinstance(value, list | dict) and "${" in str(value):
         yield f"`{name}`: `${{…}}` is filled in text only; write the list or table as one string of JSON"
-    if looks_unresolved(value, environment.backends):
+    if not str(value).startswith("${") and looks_unresolved(value, environment.backends):
         yield _unresolved(name)
     if not isinstance(value, str):
         return
@@ -204,11 +204,14 @@ def _cycle(start: str, needs: Mapping[str, list[str]]) -> list[str]:
 def looks_unresolved(value: object, backends: Mapping[str, object]) -> bool:
     """Tell whether a literal is a reference that nobody resolves: a process must not start with it as its value.
 
-    ``file`` is left out: a file URL is an ordinary value.
+    ``file`` is left out: a file URL is an ordinary value. In what is no template, ``${…}`` around it changes nothing.
     """
-    if not isinstance(value, str) or not is_reference(value):
+    text = value if isinstance(value, str) else ""
+    if text.startswith("${") and text.endswith("}"):
+        text = text[2:-1]
+    if not is_reference(text):
         return False
-    scheme = value.partition("://")[0]
+    scheme = text.partition("://")[0]
     return scheme != "file" and (scheme in backends or scheme in registry.BUILTIN or scheme in registry.EXTRAS)
 
 

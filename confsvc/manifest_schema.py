@@ -138,7 +138,7 @@ def check(value: object, schema: Mapping[str, Any], path: Path = ()) -> Iterator
     if "enum" in schema and value not in schema["enum"]:
         near = did_you_mean(str(value), map(str, schema["enum"]))
         yield path, f"{_label(path)} must be one of {', '.join(f'`{c}`' for c in schema['enum'])}{near}"
-    if "pattern" in schema and isinstance(value, str) and not re.search(schema["pattern"], value):
+    if "pattern" in schema and isinstance(value, str) and not _fits(schema["pattern"], value):
         yield path, f"{_label(path)} must match `{schema['pattern']}`"
     if isinstance(value, int) and value < schema.get("minimum", value):
         yield path, f"{_label(path)} must be at least {schema['minimum']}"
@@ -156,7 +156,7 @@ def _check_table(table: dict[str, object], schema: Mapping[str, Any], path: Path
     patterns = schema.get("patternProperties", {})
     for key, value in table.items():
         matching = [properties[key]] if key in properties else []
-        matching += [inner for pattern, inner in patterns.items() if re.search(pattern, key)]
+        matching += [inner for pattern, inner in patterns.items() if _fits(pattern, key)]
         if not matching and not schema.get("additionalProperties", True):
             yield (*path, key), _unknown(key, properties, patterns)
         for inner in matching:
@@ -164,6 +164,11 @@ def _check_table(table: dict[str, object], schema: Mapping[str, Any], path: Path
     for key in schema.get("required", ()):
         if key not in table:
             yield path, f"{_label(path)} needs the key `{key}`"
+
+
+def _fits(pattern: str, text: str) -> bool:
+    # In JSON Schema `$` is the very end; Python's would let a line feed follow.
+    return bool(re.search(pattern, text)) and not text.endswith("\n")
 
 
 def _unknown(key: str, properties: Mapping[str, object], patterns: Mapping[str, object]) -> str:

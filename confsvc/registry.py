@@ -51,14 +51,23 @@ def adapter_class(name: str) -> type["Adapter"]:
     """Return the class of the adapter ``name``.
 
     Raises:
-        ManifestError: there is none, or two distributions claim the name.
+        ManifestError: there is none, it cannot be imported, or two distributions claim the name.
 
     """
     if name in _registered:
         return _registered[name]
     target = BUILTIN.get(name) or _target_of(name)
     module, _, attribute = target.partition(":")
-    adapter: type[Adapter] = getattr(import_module(module), attribute)
+    adapter: type[Adapter] | None = None
+    reason = ""
+    try:
+        adapter = getattr(import_module(module), attribute)
+    except ImportError as error:
+        reason = f"there is no module `{error.name}`" if isinstance(error, ModuleNotFoundError) else "its import fails"
+    except AttributeError:
+        reason = f"`{module}` has no `{attribute}`"
+    if adapter is None:
+        raise ManifestError(f"the adapter `{name}` cannot be used: {reason}", hint="install its distribution anew")
     return adapter
 
 

@@ -57,6 +57,8 @@ def read_setting(name: str, table: Mapping[str, Any]) -> tuple[Setting, list[tup
     ]
     if kind.kind == "enum" and not reason and "choices" not in table:
         problems.append(("type", "an `enum` needs its `choices`"))
+    if kind.kind == "int" and not all(isinstance(choice, int) for choice in constraints.get("choices", ())):
+        problems.append(("choices", "the `choices` of an `int` are integers"))
     if kind.kind == "duration":
         problems += [
             (key, f"`{key}` is not a duration (`90s`, `5m`, `1h30m`)")

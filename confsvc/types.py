@@ -117,11 +117,10 @@ def core_schema(kind: SettingType, constraints: dict[str, object]) -> dict[str, 
         return {"type": "literal", "expected": [str(choice) for choice in choices]}  # text is compared with text
     if kind.item is not None:
         schema["items_schema" if kind.kind == "list" else "values_schema"] = core_schema(kind.item, {})
-    for name, limit in constraints.items():
-        if name == "pattern" and "pattern" in schema:
-            return {"type": "chain", "steps": [schema, {"type": "str", "pattern": limit}]}
-        schema[name] = parse_duration(str(limit)) if kind.kind == "duration" else limit
-    return schema
+    limits = {n: parse_duration(str(limit)) if kind.kind == "duration" else limit for n, limit in constraints.items()}
+    if limits.keys() & schema.keys():  # the type's own limits hold too
+        return {"type": "chain", "steps": [schema, {"type": schema["type"], **limits}]}
+    return schema | limits
 
 
 def parse_duration(text: str) -> Any:

@@ -23,7 +23,9 @@ COMMANDS = {
 ALIASES = {"run": "exec"}
 
 # Options that may also stand before the command, and whether they take a value.
-_LEADING = {"-e": 1, "--env": 1, "-f": 1, "--file": 1, "-q": 0, "--quiet": 0, "-v": 0, "--json": 0, "--no-color": 0}
+_LEADING = {"-e": 1, "--env": 1, "-f": 1, "--file": 1} | dict.fromkeys(
+    ("-q", "--quiet", "-v", "--verbose", "--json", "--no-color"), 0
+)
 
 
 def run(argv: list[str]) -> int:
@@ -69,7 +71,7 @@ def _command_first(argv: list[str]) -> list[str]:
     position = 0
     while position < len(argv) and (option := argv[position].partition("="))[0] in _LEADING:
         position += 1 if option[1] else 1 + _LEADING[option[0]]
-    return [*argv[position : position + 1], *argv[:position], *argv[position + 1 :]]
+    return [argv[position], *argv[:position], *argv[position + 1 :]] if position < len(argv) else []
 
 
 def _help() -> str:

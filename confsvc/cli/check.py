@@ -30,7 +30,8 @@ def main(argv: list[str]) -> int:
     if args.all and args.env:
         raise UsageError("--all and --env exclude each other")
     request = request_of(args)
-    names = request.manifest.environments if args.all else (request.manifest.choose(request.environment),)
+    manifest = request.manifest
+    names = (manifest.environments or ("",)) if args.all else (manifest.choose(request.environment),)
     reports = [_check(request._replace(environment=name)) for name in names]
     if output.is_json():
         output.write_json({"environments": [report for report, _ in reports]})

