@@ -31,19 +31,35 @@ class DirectoryAdapter(LocalAdapter):
 
 
 def _read_folder(path: str, deadline: Deadline) -> Mapping[str, bytes] | AdapterError:
+    while True:
+        try:
+            handle = _open_folder(path)
+        except OSError as error:
+            found = error_of(error)
+            return NotFound("no such folder") if isinstance(found, NotFound) else found
+        except ValueError:
+            return Malformed("its path holds a NUL")
+        try:
+            fields = _read_fields(handle, deadline)
+            if _is_current(path, handle):
+                return fields
+        except OSError as error:
+            return error_of(error)
+        finally:
+            os.close(handle)
+        deadline.check()
+
+
+def _is_current(path: str, handle: int) -> bool:
+    """Tell whether the open folder is still the one to be read.
+
+    Once ``..data`` leads elsewhere, the old folder's files are removed: what was found in it may be half, or nothing.
+    """
+    again = _open_folder(path)
     try:
-        handle = _open_folder(path)
-    except OSError as error:
-        found = error_of(error)
-        return NotFound("no such folder") if isinstance(found, NotFound) else found
-    except ValueError:
-        return Malformed("its path holds a NUL")
-    try:
-        return _read_fields(handle, deadline)
-    except OSError as error:
-        return error_of(error)
+        return os.path.samestat(os.fstat(handle), os.fstat(again))
     finally:
-        os.close(handle)
+        os.close(again)
 
 
 def _open_folder(path: str) -> int:

@@ -1,14 +1,25 @@
 """Looking for a value where it must not be: in text and in exceptions, whatever it was encoded as."""
 
-import traceback
-from base64 import b64encode
+import re
+import sys
+from base64 import b64encode, urlsafe_b64encode
+from collections.abc import Callable, Iterator, Mapping
+from html import escape
 from json import dumps
 from secrets import token_hex
-from urllib.parse import quote
+from traceback import walk_tb
+from types import BuiltinFunctionType, FrameType, FunctionType, MethodType, ModuleType
+from urllib.parse import quote, quote_plus
+
+from confsvc.secret import Secret
 
 __all__ = ["encodings_of", "find_leaks", "make_canary"]
 
-_MARGIN = 3  # base64 mixes the first and the last characters with their neighbours
+# How deep what an exception carries is looked into: a client, its session, its response, the headers, one of them.
+_DEPTH = 6
+
+# What holds no data of its own; a Secret shows its value only to who asks.
+_OPAQUE = (Secret, type, ModuleType, FunctionType, BuiltinFunctionType, MethodType, FrameType)
 
 
 def make_canary() -> str:
@@ -17,53 +28,135 @@ def make_canary() -> str:
 
 
 def encodings_of(value: str) -> dict[str, bytes]:
-    """Return ``value`` as it could appear: raw, quoted, hexadecimal, and in base64 at each of three offsets."""
-    data = value.encode()
-    found = {
-        "raw": data,
-        "json": dumps(value)[1:-1].encode(),
-        "json utf-8": dumps(value, ensure_ascii=False)[1:-1].encode(),
-        "repr": repr(value)[1:-1].encode(),
-        "repr of bytes": repr(data)[2:-1].encode(),
-        "url": quote(value, safe="").encode(),
-        "url path": quote(value).encode(),
-        "hex": data.hex().encode(),
+    """Return ``value`` as it could appear: raw, quoted, hexadecimal, and in base64 at each of three offsets.
+
+    Raises:
+        ValueError: ``value`` is empty, which is everywhere.
+
+    """
+    if not value:
+        message = "an empty value is everywhere"
+        raise ValueError(message)
+    data = _encoded(value)
+    texts = {
+        "json": dumps(value)[1:-1],
+        "json utf-8": dumps(value, ensure_ascii=False)[1:-1],
+        "repr": repr(value)[1:-1],
+        "ascii": ascii(value)[1:-1],
+        "repr of bytes": repr(data)[2:-1],
+        "html": escape(value),
+        "url": quote(data, safe=""),
+        "url path": quote(data),
+        "form": quote_plus(data),
+        "hex": data.hex(),
+        "upper-case hex": data.hex().upper(),
     }
+    found = {"raw": data} | {name: _encoded(text) for name, text in texts.items()}
+    found["lower-case url"] = re.sub(rb"%..", lambda match: match[0].lower(), found["url"])
     for offset in range(3):
-        encoded = b64encode(b"\0" * offset + data)
-        found[f"base64 at {offset}"] = encoded[4 if offset else 0 : -4]
-    return found
+        found[f"base64 at {offset}"] = _in_base64(data, offset, b64encode)
+        found[f"url-safe base64 at {offset}"] = _in_base64(data, offset, urlsafe_b64encode)
+    return {name: needle for name, needle in found.items() if needle}
+
+
+def _in_base64(data: bytes, offset: int, encode: Callable[[bytes], bytes]) -> bytes:
+    """Return the characters that stand for ``data`` alone when ``offset`` bytes stand before it, and any after it."""
+    whole = (offset + len(data)) * 8 // 6
+    return encode(b"\0" * offset + data)[(0, 2, 3)[offset] : whole]
 
 
 def find_leaks(value: str, *places: object) -> list[str]:
-    """Return the encodings in which ``value`` stands in any of ``places``: text, bytes, or exceptions.
+    """Return the encodings in which ``value`` stands in any of ``places``: text, bytes, exceptions, lists of them.
 
-    An exception is searched with its arguments, attributes, causes, contexts, and the locals of its frames.
+    An exception is searched with its arguments, attributes, notes, causes, contexts, and the locals of its frames; but
+    not of those that still run, as the test that looks for a value holds it. A value of a few characters stands in
+    many places by chance: look for one that ``make_canary`` made.
+
+    Raises:
+        ValueError: ``value`` is empty, which is everywhere.
+
     """
-    haystack = b"\n".join(_bytes_of(place) for place in places)
-    return [name for name, needle in encodings_of(value).items() if needle in haystack]
+    needles = encodings_of(value)
+    running = _running()
+    haystack = b"\n".join(piece for place in places for piece in _pieces(place, running))
+    return [name for name, needle in needles.items() if needle in haystack]
 
 
-def _bytes_of(place: object) -> bytes:
-    if isinstance(place, bytes):
-        return place
-    if isinstance(place, BaseException):
-        return _text_of(place).encode(errors="surrogateescape")
-    return str(place).encode(errors="surrogateescape")
+def _running() -> set[FrameType]:
+    found: set[FrameType] = set()
+    frame: FrameType | None = sys._getframe(1)  # noqa: SLF001 - inspect does the same
+    while frame is not None:
+        found.add(frame)
+        frame = frame.f_back
+    return found
 
 
-def _text_of(error: BaseException) -> str:
-    seen: list[str] = []
-    todo: list[BaseException | None] = [error]
-    known: set[int] = set()
+def _pieces(place: object, running: set[FrameType]) -> Iterator[bytes]:
+    todo: list[tuple[object, int]] = [(place, 0)]
+    known: list[object] = []  # kept alive, so that no id is used twice
+    ids: set[int] = set()
     while todo:
-        current = todo.pop()
-        if current is None or id(current) in known:
+        current, depth = todo.pop()
+        if id(current) in ids:
             continue
-        known.add(id(current))
-        seen += [str(current), repr(current), repr(current.args), repr(getattr(current, "__dict__", ""))]
-        todo += [current.__cause__, current.__context__]
-        if isinstance(current, BaseExceptionGroup):
-            todo += current.exceptions
-    shown = traceback.TracebackException.from_exception(error, capture_locals=True)
-    return "\n".join([*seen, *shown.format()])
+        ids.add(id(current))
+        known.append(current)
+        yield from _shown(current)
+        if isinstance(current, BaseException):
+            todo += [(part, 0) for part in _around(current)]
+            yield from _locals_of(current, running)
+            todo += [(part, 1) for part in _held(current)]
+        elif isinstance(current, Mapping | list | tuple | set | frozenset):
+            items = [*current.keys(), *current.values()] if isinstance(current, Mapping) else current
+            todo += [(part, depth) for part in items]
+        elif 0 < depth < _DEPTH:
+            todo += [(part, depth + 1) for part in _held(current)]
+
+
+def _shown(place: object) -> Iterator[bytes]:
+    if isinstance(place, bytes | bytearray):
+        yield bytes(place)
+    else:
+        yield _encoded(str(place))
+    yield _encoded(repr(place))
+
+
+def _around(error: BaseException) -> Iterator[object]:
+    yield error.__cause__
+    yield error.__context__  # also where `from None` says not to show it
+    yield error.args
+    if isinstance(error, BaseExceptionGroup):
+        yield error.exceptions
+
+
+def _held(place: object) -> Iterator[object]:
+    """Yield the attributes of an object, those in slots too."""
+    if isinstance(place, _OPAQUE):
+        return
+    yield getattr(place, "__dict__", {})
+    for kind in type(place).__mro__:
+        slots = kind.__dict__.get("__slots__", ())
+        for name in (slots,) if isinstance(slots, str) else slots:
+            yield getattr(place, name, None)
+
+
+def _locals_of(error: BaseException, running: set[FrameType]) -> Iterator[bytes]:
+    """Yield what a crash reporter that captures variables would send."""
+    for frame, _ in walk_tb(error.__traceback__):
+        if frame not in running:
+            yield from (_encoded(_repr(local)) for local in frame.f_locals.values())
+
+
+def _repr(local: object) -> str:
+    try:
+        return repr(local)
+    except Exception:  # noqa: BLE001 - what a constructor left half done cannot be shown, so it shows nothing
+        return ""
+
+
+def _encoded(text: str) -> bytes:
+    """Return UTF-8. Bytes that were no UTF-8 when they were read become themselves again."""
+    try:
+        return text.encode(errors="surrogateescape")
+    except UnicodeEncodeError:
+        return text.encode(errors="surrogatepass")

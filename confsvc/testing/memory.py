@@ -13,7 +13,10 @@ __all__ = ["MemoryAdapter", "MemoryStore"]
 
 
 class MemoryStore:
-    """What ``memory://`` references read. ``reads`` counts the reads of each path, ``batches`` the fetches."""
+    """What ``memory://`` references read.
+
+    ``reads`` counts the reads of each path, ``batches`` the fetches. Every fetch takes ``delay`` seconds.
+    """
 
     def __init__(self) -> None:
         self.reads: Counter[str] = Counter()
@@ -21,6 +24,7 @@ class MemoryStore:
         self.delay = 0.0
         self._documents: dict[str, Document] = {}
         self._failures: dict[str, AdapterError] = {}
+        self._is_down = False
         self._throttles = 0
 
     def put(self, path: str, content: Content, *, version: str = "1", secret: bool = True) -> None:
@@ -38,7 +42,7 @@ class MemoryStore:
 
     def unavailable(self) -> None:
         """Answer every read with ``Unavailable``, until ``recover``."""
-        self._failures[""] = Unavailable("the store is switched off")
+        self._is_down = True
 
     def throttle(self, times: int) -> None:
         """Answer the next ``times`` reads with ``Throttled``."""
@@ -47,23 +51,29 @@ class MemoryStore:
     def recover(self) -> None:
         """Undo every failure."""
         self._failures.clear()
+        self._is_down = False
         self._throttles = 0
         self.delay = 0.0
 
     def read(self, path: str) -> Outcome:
         """Read one document as the switches say."""
         self.reads[path] += 1
+        if self._is_down:
+            return Unavailable("the store is switched off")
         if self._throttles:
             self._throttles -= 1
             return Throttled("the store asks for patience")
-        failure = self._failures.get("") or self._failures.get(path)
+        failure = self._failures.get(path)
         if failure is not None:
             return type(failure)(failure.message, hint=failure.hint)
         return self._documents.get(path) or NotFound(f"`{path}` is not in the store")
 
 
 class MemoryAdapter:
-    """Reads a ``MemoryStore``, the class's own: the fixture ``confsvc_memory`` gives every test a fresh one."""
+    """Reads a ``MemoryStore``, the class's own: the fixture ``confsvc_memory`` gives every test a fresh one.
+
+    Without pytest, ``confsvc.registry.register("memory", MemoryAdapter)`` does what the fixture does.
+    """
 
     options: ClassVar[Mapping[str, Mapping[str, object]]] = {}
     parameters: ClassVar[frozenset[str]] = frozenset()

@@ -10,10 +10,8 @@ if TYPE_CHECKING:
 
 __all__ = ["confsvc_memory", "confsvc_settings"]
 
-
-def pytest_configure() -> None:
-    """Let the contract's assertions say what they compared."""
-    pytest.register_assert_rewrite("confsvc.testing.contract")
+# Here and not in a hook: a conftest.py may import the contract before the first hook is called.
+pytest.register_assert_rewrite("confsvc.testing.contract")
 
 
 @pytest.fixture

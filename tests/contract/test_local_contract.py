@@ -1,8 +1,9 @@
 """The contract, for every adapter that ships with confsvc, and for the memory store."""
 
 import os
+import re
 from collections.abc import Iterator
-from importlib.metadata import entry_points
+from importlib.metadata import distribution
 from pathlib import Path
 
 import pytest
@@ -57,7 +58,10 @@ class TestDotenv(OnDisk):
         return _denied_file(self.folder, "dotenv://{}")
 
     def malformed(self) -> str:
-        (self.folder / "bad.env").write_bytes(b"A=\xff\n")
+        return self.malformed_with("")
+
+    def malformed_with(self, text: str) -> str:
+        (self.folder / "bad.env").write_bytes(f"A='{text}'\n{text}".encode() + b"\xff\n")
         return "dotenv://bad.env"
 
 
@@ -68,7 +72,10 @@ class TestFile(OnDisk):
         return Backend("file", "file", {}, str(self.folder), {})
 
     def put(self, name: str, text: str) -> str:
-        (self.folder / name).write_bytes(text.encode())
+        return self.put_bytes(name, text.encode())
+
+    def put_bytes(self, name: str, data: bytes) -> str:
+        (self.folder / name).write_bytes(data)
         return f"file://{name}"
 
     def missing(self) -> str:
@@ -81,6 +88,9 @@ class TestFile(OnDisk):
         (self.folder / "folder").mkdir()
         return "file://folder"
 
+    def malformed_with(self, text: str) -> str:
+        return self.put("no-json", f'{{"{text}": "{text}"') + "#field"
+
 
 class TestDirectory(OnDisk):
     """Folders of files."""
@@ -89,8 +99,11 @@ class TestDirectory(OnDisk):
         return Backend("dir", "dir", {}, str(self.folder), {})
 
     def put(self, name: str, text: str) -> str:
+        return self.put_bytes(name, text.encode())
+
+    def put_bytes(self, name: str, data: bytes) -> str:
         (self.folder / name).mkdir()
-        (self.folder / name / "field").write_bytes(text.encode())
+        (self.folder / name / "field").write_bytes(data)
         return f"dir://{name}/#field"
 
     def missing(self) -> str:
@@ -100,8 +113,11 @@ class TestDirectory(OnDisk):
         return _denied_file(self.folder, "dir://{}", folder=True)
 
     def malformed(self) -> str:
+        return self.malformed_with("nothing")
+
+    def malformed_with(self, text: str) -> str:
         (self.folder / "links").mkdir()
-        (self.folder / "links" / "field").symlink_to("nothing")
+        (self.folder / "links" / "field").symlink_to(text)
         return "dir://links/"
 
 
@@ -127,6 +143,9 @@ class TestEnvironment(AdapterContract):
     def malformed(self) -> str:
         return "env://NAME?prefix=N"
 
+    def malformed_with(self, text: str) -> str:
+        return self.put("no-json", f'{{"{text}": "{text}"') + "#field"
+
 
 class TestMemory(AdapterContract):
     """The store in memory."""
@@ -144,6 +163,10 @@ class TestMemory(AdapterContract):
         self.store.put(name, text)
         return f"memory://{name}"
 
+    def put_bytes(self, name: str, data: bytes) -> str:
+        self.store.put(name, data)
+        return f"memory://{name}"
+
     def missing(self) -> str:
         return "memory://nowhere"
 
@@ -154,6 +177,9 @@ class TestMemory(AdapterContract):
     def malformed(self) -> str:
         self.store.fail("bad", Malformed("odd"))
         return "memory://bad"
+
+    def malformed_with(self, text: str) -> str:
+        return self.put("no-json", f'{{"{text}": "{text}"') + "#field"
 
     def unreachable(self) -> tuple[Backend, str]:
         self.store.fail("far", Unavailable("no answer"))
@@ -175,10 +201,17 @@ def _denied_file(parent: Path, reference: str, *, folder: bool = False) -> str:
     return reference.format("closed/" if folder else "closed")
 
 
+# An adapter is held to the contract where a contract test makes a backend of it: Backend("name", "adapter", …).
+MADE = re.compile(r'\bBackend\(\s*"[^"]+",\s*"([^"]+)"')
+
+
+def test_the_registry_knows_every_entry_point() -> None:
+    ours = distribution("confsvc").entry_points.select(group=registry.GROUP)
+    assert {point.name: point.value for point in ours} == registry.BUILTIN
+
+
 def test_every_adapter_that_ships_is_held_to_the_contract() -> None:
-    ours = {
-        point.name: point.value for point in entry_points(group=registry.GROUP) if point.value.startswith("confsvc_")
-    }
-    assert ours == registry.BUILTIN
-    here = {"dotenv": TestDotenv, "file": TestFile, "dir": TestDirectory, "env": TestEnvironment}
-    assert {name for name, target in ours.items() if target.startswith("confsvc_local")} == set(here)
+    texts = [path.read_text() for path in Path(__file__).parent.glob("test_*.py")]
+    held = {name for text in texts if "(AdapterContract)" in text for name in MADE.findall(text)}
+    held_classes = {registry.BUILTIN[name] for name in held if name in registry.BUILTIN}
+    assert set(registry.BUILTIN.values()) == held_classes
