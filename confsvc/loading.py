@@ -79,8 +79,8 @@ def _read(file: str) -> Text:
         raise ManifestError(f"`{display(file)}` is not TOML: {_lower(reason)}")
     prefix = ("tool", "confsvc") if os.path.basename(file) == PYPROJECT else ()
     for key in prefix:
-        data = data.get(key, {})
-    if not isinstance(data, dict) or (prefix and not data):
+        data = data.get(key) if isinstance(data, dict) else None
+    if not isinstance(data, dict):
         raise ManifestError(f"`{display(file)}` has no table [tool.confsvc]")
     return Text(file, text, data, prefix)
 

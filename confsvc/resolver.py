@@ -69,6 +69,8 @@ def _check_names(request: Request, schema: Schema | None) -> None:
     if schema is None:
         return
     known = {name for setting in schema.settings.values() for name in setting.names}
-    for name in (*request.given, *request.only):
-        if name not in known:
+    # An alias is a name that a value may have, as with --set; what is wanted is a setting.
+    unknown = [name for name in request.given if name not in known]
+    for name in (*unknown, *request.only):
+        if name not in schema.settings:
             raise UsageError(f"no setting is called `{name}`{did_you_mean(name, schema.settings)}")

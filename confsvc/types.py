@@ -112,9 +112,10 @@ def core_schema(kind: SettingType, constraints: dict[str, object]) -> dict[str, 
     schema = dict(KINDS[kind.kind][0])
     choices = constraints.get("choices")
     if isinstance(choices, list):
-        if kind.kind == "int":
-            return {"type": "chain", "steps": [schema, {"type": "literal", "expected": choices}]}
-        return {"type": "literal", "expected": [str(choice) for choice in choices]}  # text is compared with text
+        others = {name: limit for name, limit in constraints.items() if name != "choices"}
+        # Text is compared with text.
+        literal = {"type": "literal", "expected": choices if kind.kind == "int" else [str(c) for c in choices]}
+        return literal if kind.kind == "enum" else {"type": "chain", "steps": [core_schema(kind, others), literal]}
     if kind.item is not None:
         schema["items_schema" if kind.kind == "list" else "values_schema"] = core_schema(kind.item, {})
     limits = {n: parse_duration(str(limit)) if kind.kind == "duration" else limit for n, limit in constraints.items()}

@@ -12,26 +12,52 @@ __all__ = ["main", "options_of", "parser"]
 _BASH = """\
 # bash completion for confsvc; `source <(confsvc completion bash)`
 _confsvc() {{
-  local cur=${{COMP_WORDS[COMP_CWORD]}} prev=${{COMP_WORDS[COMP_CWORD-1]}} command="" word
+  local cur=${{COMP_WORDS[COMP_CWORD]}} prev=${{COMP_WORDS[COMP_CWORD-1]}} command="" file="" option="" word
+  local IFS=$'\\n'
   COMPREPLY=()
+  # bash makes three words of --env=name
+  if [[ $cur == = ]]; then cur=""; elif [[ $prev == = ]]; then prev=${{COMP_WORDS[COMP_CWORD-2]}}; fi
   for ((word = 1; word < COMP_CWORD; word++)); do
     case ${{COMP_WORDS[word]}} in
-      --)
-        compopt -o default 2>/dev/null
-        COMPREPLY=($(compgen $( ((word + 1 == COMP_CWORD)) && echo -c || echo -f ) -- "$cur"))
-        return ;;
+      --) _confsvc_command $((word + 1)); return ;;
+      {valued})
+        option=${{COMP_WORDS[word]}}
+        [[ ${{COMP_WORDS[word+1]}} == = ]] && ((word++))
+        ((word++))
+        case $option in -f|--file) file=${{COMP_WORDS[word]}} ;; esac ;;
       {names}) [[ $command ]] || command=${{COMP_WORDS[word]}} ;;
     esac
   done
   case $prev in
-    -e|--env) COMPREPLY=($(compgen -W "$(confsvc completion environments 2>/dev/null)" -- "$cur")); return ;;
-    -f|--file|-o|--output|--to) COMPREPLY=($(compgen -f -- "$cur")); return ;;
-    --format) COMPREPLY=($(compgen -W "{formats}" -- "$cur")); return ;;
+    -e|--env) _confsvc_environments; return ;;
+    {files}) _confsvc_files; return ;;
+{choices}
+    {valued}) return ;;
   esac
   case $command in
-    "") COMPREPLY=($(compgen -W "{words} --help --version" -- "$cur")) ;;
+    "") _confsvc_words {words} --help --version ;;
 {cases}
   esac
+}}
+_confsvc_words() {{
+  for word in "$@"; do [[ $word == "$cur"* ]] && COMPREPLY+=("$word"); done
+}}
+_confsvc_environments() {{
+  _confsvc_words $(CONFSVC_FILE=${{file:-${{CONFSVC_FILE-}}}} "${{COMP_WORDS[0]}}" completion environments 2>/dev/null)
+}}
+_confsvc_files() {{
+  compopt -o filenames 2>/dev/null
+  COMPREPLY+=($(compgen -f -- "$cur"))
+}}
+_confsvc_command() {{
+  if type _command_offset >/dev/null 2>&1; then
+    unset IFS
+    _command_offset "$1"
+  elif (($1 == COMP_CWORD)); then
+    COMPREPLY=($(compgen -c -- "$cur"))
+  else
+    _confsvc_files
+  fi
 }}
 complete -F _confsvc confsvc
 """
@@ -42,7 +68,35 @@ _ZSH = """\
 autoload -U +X bashcompinit && bashcompinit
 {bash}"""
 
+_FISH = """\
+# fish completion for confsvc; `confsvc completion fish | source`
+function __confsvc_environments
+    set -l words (commandline -opc)
+    for number in (seq (count $words))
+        if contains -- $words[$number] -f --file; and test $number -lt (count $words)
+            set -fx CONFSVC_FILE $words[(math $number + 1)]
+        end
+    end
+    $words[1] completion environments 2>/dev/null
+end
+function __confsvc_command
+    set -l words (commandline -opc)
+    set -l rest
+    set -l number (math (contains -i -- -- $words) + 1)
+    if test $number -le (count $words)
+        set rest (string escape -- $words[$number..-1])
+    end
+    complete -C (string join ' ' -- $rest (commandline -ct))
+end
+complete -c confsvc -f
+complete -c confsvc -n 'contains -- -- (commandline -opc)' -x -a '(__confsvc_command)'
+complete -c confsvc -n '__fish_seen_subcommand_from init' -F
+complete -c confsvc -n '__fish_seen_subcommand_from completion' -a 'bash zsh fish'
+"""
+
 _SHELLS = ("bash", "zsh", "fish")
+_FILES = ("-f", "--file", "-o", "--output", "--to")
+_ENVIRONMENTS = ("-e", "--env")
 
 
 def parser() -> Parser:
@@ -79,34 +133,59 @@ def _environments() -> tuple[str, ...]:
 
 def options_of(command: str) -> dict[str, str]:
     """Return the options of ``command`` with their help."""
+    return _parser_of(command).options()
+
+
+def _parser_of(command: str) -> Parser:
     made: Parser = import_module(f"confsvc.cli.{ALIASES.get(command, command)}").parser()
-    return made.options()
+    return made
 
 
 def _bash() -> str:
-    from confsvc.cli import export
-
     words = [*COMMANDS, *ALIASES]
-    cases = "\n".join(
-        f'    {name}) COMPREPLY=($(compgen -W "{" ".join(options_of(name))}" -- "$cur")) ;;' for name in words
+    values = {option: choices for name in words for option, choices in _parser_of(name).values().items()}
+    return _BASH.format(
+        names="|".join(words),
+        words=" ".join(words),
+        valued="|".join(values),
+        files="|".join(_FILES),
+        choices="\n".join(
+            f"    {option}) _confsvc_words {' '.join(choices)}; return ;;"
+            for option, choices in values.items()
+            if choices
+        ),
+        cases="\n".join(
+            f"    {name}) _confsvc_words {' '.join(options_of(name))}{_operands(name)} ;;" for name in words
+        ),
     )
-    return _BASH.format(names="|".join(words), words=" ".join(words), formats=" ".join(export.CHOICES), cases=cases)
+
+
+def _operands(command: str) -> str:
+    return {"completion": " " + " ".join(_SHELLS), "init": "; _confsvc_files"}.get(command, "")
 
 
 def _fish() -> str:
     words = [*COMMANDS, *ALIASES]
-    lines = ["# fish completion for confsvc; `confsvc completion fish | source`", "complete -c confsvc -f"]
     none = "not __fish_seen_subcommand_from " + " ".join(words)
-    lines += [f"complete -c confsvc -n '{none}' -a {name} -d '{_quoted(text)}'" for name, text in COMMANDS.items()]
+    lines = [f"complete -c confsvc -n '{none}' -a {name} -d '{_quoted(text)}'" for name, text in COMMANDS.items()]
+    lines += [_fish_option(none, option, _parser_of("check")) for option in (*_ENVIRONMENTS, "-f", "--file")]
     for name in words:
-        for option, text in options_of(name).items():
-            flag = f"-l {option[2:]}" if option.startswith("--") else f"-s {option[1:]}"
-            given = {"-e": " -xa '(confsvc completion environments 2>/dev/null)'", "-f": " -rF", "-o": " -rF"}
-            long = {"--env": given["-e"], "--file": given["-f"], "--output": given["-o"]}
-            extra = given.get(option) or long.get(option, "")
-            seen = f"__fish_seen_subcommand_from {name}"
-            lines.append(f"complete -c confsvc -n '{seen}' {flag} -d '{_quoted(text)}'{extra}")
-    return "\n".join(lines) + "\n"
+        made = _parser_of(name)
+        lines += [_fish_option(f"__fish_seen_subcommand_from {name}", option, made) for option in made.options()]
+    return _FISH + "\n".join(lines) + "\n"
+
+
+def _fish_option(condition: str, option: str, parser: Parser) -> str:
+    flag = f"-l {option[2:]}" if option.startswith("--") else f"-s {option[1:]}"
+    line = f"complete -c confsvc -n '{condition}' {flag} -d '{_quoted(parser.options()[option])}'"
+    if option in _ENVIRONMENTS:
+        return line + " -xa '(__confsvc_environments)'"
+    if option in _FILES:
+        return line + " -rF"
+    choices = parser.values().get(option)
+    if choices is None:
+        return line
+    return line + (f" -xa '{' '.join(choices)}'" if choices else " -x")
 
 
 def _quoted(text: str) -> str:

@@ -43,10 +43,10 @@ def main(argv: list[str]) -> int:
         return 0
     request = request_of(args, read_all=True)
     resolved = attempt(request)
-    problems = {problem.name: problem for problem in resolved.problems}
     if args.name is None:
-        _show_all(resolved, problems)
+        _show_all(resolved)
         return 0
+    problems = {problem.name: problem for problem in resolved.problems if problem.name}
     if args.name not in resolved.resolution and args.name not in problems and args.name not in _declared(request):
         near = did_you_mean(args.name, [*resolved.resolution, *_declared(request)])
         raise UsageError(f"no setting is called `{args.name}`{near}")
@@ -67,7 +67,7 @@ def _show_order() -> None:
     output.write(output.table(rows) + "\n")
 
 
-def _show_all(resolved: Resolved, problems: dict[str, Problem]) -> None:
+def _show_all(resolved: Resolved) -> None:
     values = resolved.resolution
     if output.is_json():
         output.write_json(
@@ -78,14 +78,19 @@ def _show_all(resolved: Resolved, problems: dict[str, Problem]) -> None:
             }
         )
         return
-    rows = [("setting", "layer", "reference", "version", "age", "shadows")]
+    rows: list[tuple[str, ...]] = [("setting", "layer", "reference", "version", "age", "shadows")]
     for value in values.values():
         origin = value.origin
         shadowed = ", ".join(str(lower) for lower in value.shadowed)
         where = origin.reference or origin.place
         rows.append((value.name, origin.layer, where, origin.version, _age(origin), shadowed))
-    rows += [(p.name or p.reference, "-", p.reference if p.name else "", "", "", p.message) for p in problems.values()]
+    rows += [_problem_row(problem) for problem in resolved.problems]
     output.write(output.table(rows) + "\n")
+
+
+def _problem_row(problem: Problem) -> tuple[str, ...]:
+    name, reference = (problem.name, problem.reference) if problem.name else (problem.reference or problem.place, "")
+    return (name, "-", reference, "", "", problem.message)
 
 
 def _show_one(name: str, request: Request, resolved: Resolved, problem: Problem | None) -> None:

@@ -1,10 +1,11 @@
 """``confsvc export``: all values, in the format that another tool reads."""
 
+import argparse
 import os
 
 from confsvc.cli import output
 from confsvc.cli.options import Parser, request_of, resolve
-from confsvc.cli.revealing import deliver, output_options
+from confsvc.cli.revealing import deliver, output_options, refuse_terminal
 from confsvc.errors import OutputError, UsageError
 from confsvc.inject.formats import FORMATS, github_commands, github_environment, kubernetes
 from confsvc.resolution import Resolution
@@ -39,9 +40,9 @@ def main(argv: list[str]) -> int:
     if args.name and args.format not in _KUBERNETES:
         raise UsageError("--name is for k8s-secret and k8s-configmap")
     if args.format == "github":
-        if args.output:
+        if args.output is not None:
             raise UsageError("github writes to the file that GITHUB_ENV names, not to --output")
-        _github(resolve(request_of(args)))
+        _github(args, resolve(request_of(args)))
         return 0
     resolution = resolve(request_of(args))
     if args.format in _KUBERNETES:
@@ -54,9 +55,12 @@ def main(argv: list[str]) -> int:
     return 0
 
 
-def _github(resolution: Resolution) -> None:
+def _github(args: argparse.Namespace, resolution: Resolution) -> None:
     """Mask first: whatever goes wrong afterwards, no later line of the log shows a secret."""
-    output.write(github_commands(resolution))
+    masks = github_commands(resolution)
+    if masks:
+        refuse_terminal(args)
+    output.write(masks)
     file = os.environ.get("GITHUB_ENV")
     if not file:
         output.warn("GITHUB_ENV is not set: the secrets are masked, and no value is handed on")
@@ -66,7 +70,8 @@ def _github(resolution: Resolution) -> None:
     try:
         handle = os.open(file, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
         with open(handle, "ab") as stream:
-            stream.write(data)
+            # What an earlier command of the step left there need not end its line; the runner skips empty ones.
+            stream.write(b"\n" + data if os.fstat(handle).st_size else data)
     except OSError as error:
         failure = os.strerror(error.errno or 0).lower()
     if failure:

@@ -28,7 +28,8 @@ def main(argv: list[str]) -> int:
     resolution = resolve(request_of(args))
     value = resolution.get(args.name)
     if value is None:
-        raise NotFound(f"`{args.name}` has no value", hint=f"confsvc explain {args.name}")
+        environment = f" -e {resolution.environment}" if resolution.environment else ""
+        raise NotFound(f"`{args.name}` has no value", hint=f"confsvc explain {args.name}{environment}")
     data: str | bytes = value.data
     if output.is_json():
         from json import dumps

@@ -1,6 +1,7 @@
 """Options that several commands share, and what they become."""
 
 import argparse
+import os
 from collections.abc import Sequence
 from typing import NoReturn
 
@@ -71,11 +72,19 @@ class Parser(argparse.ArgumentParser):
         del file
         output.write(self.format_help())
 
+    def values(self) -> dict[str, tuple[str, ...]]:
+        """Return the options that take a value, each with its choices, none where it is free; for completion."""
+        taking = {name: action for name, action in self._option_string_actions.items() if action.nargs != 0}
+        return {name: tuple(action.choices or ()) for name, action in taking.items()}
+
     def error(self, message: str) -> NoReturn:
         """Raise a UsageError, with the nearest option for one that does not exist."""
-        unknown = message.removeprefix("unrecognized arguments: ").split(" ")[0]
-        if unknown != message.split(" ", maxsplit=1)[0] and unknown.startswith("-"):
-            message = f"unknown option `{unknown}`{did_you_mean(unknown, self._option_string_actions)}"
+        _, is_unknown, words = message.partition("unrecognized arguments: ")
+        unknown = words.partition(" ")[0].partition("=")[0]
+        if is_unknown:  # what stands behind the `=`, or all of a word, could be a value
+            message = "unexpected argument"
+            if unknown.startswith("-"):
+                message = f"unknown option `{unknown}`{did_you_mean(unknown, self._option_string_actions)}"
         raise UsageError(message, hint=f"{self.prog} --help")
 
 
@@ -123,7 +132,7 @@ def _given(pairs: Sequence[str]) -> dict[str, str]:
         name, separator, value = pair.partition("=")
         if not separator or not name:
             raise UsageError("--set takes NAME=VALUE")
-        given[name] = value
+        given[name] = os.fsencode(value).decode(errors="surrogateescape")  # UTF-8 whatever the locale says
     return given
 
 

@@ -87,7 +87,13 @@ def warn(message: str) -> None:
 
 def note(message: str) -> None:
     """Say on stderr what is going on, with ``-v``."""
-    if _state["verbose"]:
+    if not _state["verbose"]:
+        return
+    if _state["json"]:
+        from json import dumps
+
+        _say(dumps({"note": message}, ensure_ascii=False))
+    else:
         _say(printable(message))
 
 
@@ -161,4 +167,5 @@ def _say(text: str) -> None:
     try:
         sys.stderr.write(text + "\n")
     except (OSError, ValueError):
-        return  # nobody can be told; the exit status still speaks
+        # Nobody can be told; the exit status still speaks, unless Python tries again at its end.
+        sys.stderr = None

@@ -8,7 +8,7 @@ from confsvc.cli.options import Parser
 from confsvc.errors import UsageError
 from confsvc.inject.files import write_file
 
-__all__ = ["deliver", "output_options"]
+__all__ = ["deliver", "output_options", "refuse_terminal"]
 
 
 def output_options(parser: Parser) -> None:
@@ -23,13 +23,26 @@ def deliver(args: argparse.Namespace, data: str | bytes, *, secret: bool) -> Non
 
     Raises:
         OutputError: it cannot be written.
-        UsageError: it is secret, stdout is a terminal, and nobody said ``--reveal``.
+        UsageError: ``-o`` has no name, as of an empty variable; or it is secret, and ``refuse_terminal`` says no.
 
     """
     data = data if isinstance(data, bytes) else data.encode(errors="surrogateescape")
-    if args.output:
+    if args.output == "":
+        raise UsageError("--output takes the name of a file, and it is empty")
+    if args.output is not None:
         write_file(args.output, data)
         return
-    if secret and not args.reveal and sys.stdout is not None and sys.stdout.isatty():
-        raise UsageError("secrets are not printed to a terminal", hint="--reveal does it all the same; -o FILE writes")
+    if secret:
+        refuse_terminal(args)
     output.write(data)
+
+
+def refuse_terminal(args: argparse.Namespace) -> None:
+    """Check that secrets may be written to stdout.
+
+    Raises:
+        UsageError: it is a terminal, and nobody said ``--reveal``.
+
+    """
+    if not args.reveal and sys.stdout is not None and sys.stdout.isatty():
+        raise UsageError("secrets are not printed to a terminal", hint="--reveal does it all the same; -o FILE writes")

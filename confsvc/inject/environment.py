@@ -16,14 +16,22 @@ _PRISTINE = ("PATH", "HOME", "LANG", "TZ", "TERM")
 
 
 def parent_environment() -> dict[str, str]:
-    """Return the environment this process was started with.
+    """Return the environment this process was started with, as UTF-8 text whatever the locale says.
 
     Python adds LC_CTYPE to it in a C locale (PEP 538), which nobody asked for, so the kernel's copy decides.
     """
-    environ = dict(os.environ)
+    environ = {_utf8(name): _utf8(text) for name, text in os.environb.items()}
     if "LC_CTYPE" in environ and not _was_given("LC_CTYPE"):
         del environ["LC_CTYPE"]
     return environ
+
+
+def _utf8(data: bytes) -> str:
+    return data.decode(errors="surrogateescape")
+
+
+def _size(text: str) -> int:
+    return len(text.encode(errors="surrogateescape"))
 
 
 def _was_given(name: str) -> bool:
@@ -72,7 +80,7 @@ def check_size(environ: Mapping[str, str], arguments: Iterable[str], resolution:
     """
     problems = [p for name, text in environ.items() if (p := _check_one(name, text, resolution))]
     if not problems and (total := _total(environ, arguments)) > (limit := _limit()):
-        largest = sorted(environ, key=lambda name: -len(os.fsencode(environ[name])))[:5]
+        largest = sorted(environ, key=lambda name: -_size(environ[name]))[:5]
         names = ", ".join(f"`{name}`" for name in largest)
         message = f"the environment is too large: {total} bytes, and {limit} are possible; the largest are {names}"
         problems = [Problem("invalid", message, exit_status=65, hint="leave some out with --only, or use files")]
@@ -85,7 +93,7 @@ def _check_one(name: str, text: str, resolution: Resolution) -> Problem | None:
     message = ""
     if "\0" in text:
         message = "invalid: it holds a NUL byte, which an environment variable cannot"
-    elif len(os.fsencode(name)) + len(os.fsencode(text)) + 2 > LIMIT:
+    elif _size(name) + _size(text) + 2 > LIMIT:
         message = f"invalid: too large for an environment variable (`{name}=…` of at most {LIMIT - 1} bytes)"
     if not message:
         return None
@@ -94,7 +102,7 @@ def _check_one(name: str, text: str, resolution: Resolution) -> Problem | None:
 
 def _total(environ: Mapping[str, str], arguments: Iterable[str]) -> int:
     pointer = 8
-    strings = sum(len(os.fsencode(n)) + len(os.fsencode(t)) + 2 + pointer for n, t in environ.items())
+    strings = sum(_size(n) + _size(t) + 2 + pointer for n, t in environ.items())
     return strings + sum(len(os.fsencode(argument)) + 1 + pointer for argument in arguments)
 
 

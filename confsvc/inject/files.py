@@ -46,7 +46,7 @@ def _reason(name: str) -> str:
 
 def _replace(folder: int, name: str, data: bytes, mode: int) -> str:
     """Return why it failed, or an empty string."""
-    temporary = f".{name[:200]}.{token_hex(8)}"
+    temporary = f".confsvc-{token_hex(8)}"
     try:
         if not _is_replaceable(folder, name):
             return "something that is not a regular file is in its place"

@@ -10,6 +10,12 @@ from confsvc.resolution import Resolution, Value
 __all__ = ["FORMATS", "github_commands", "github_environment", "kubernetes"]
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+# https://kubernetes.io/docs/concepts/overview/working-with-objects/names/#dns-subdomain-names
+_LABEL = "[a-z0-9]([a-z0-9-]*[a-z0-9])?"
+_SUBDOMAIN = re.compile(rf"(?=.{{1,253}}\Z){_LABEL}([.]{_LABEL})*")
+_KEY = re.compile(r"(?![.]\Z|[.][.])[A-Za-z0-9._-]{1,253}")
+# What Docker's line scanner holds at most: https://pkg.go.dev/bufio#MaxScanTokenSize, less the line feed.
+_DOCKER_LINE = 64 * 1024 - 1
 # What YAML 1.2 wants escaped beyond what JSON does: https://yaml.org/spec/1.2.2/#51-character-set
 _YAML_ESCAPED = re.compile("[\x7f-\x9f\u2028\u2029\ud800-\udfff\ufeff\ufffe\uffff]")
 
@@ -22,6 +28,8 @@ def dotenv(resolution: Resolution) -> str:
 def _dotenv_quoted(text: str) -> str:
     # It interpolates inside any quotes. `${:-$}` is the default of a variable without a name: a dollar sign.
     text = text.replace("\\", "\\\\").replace("${", "${:-$}{")
+    if text.endswith("\\"):  # which python-dotenv 1.2.1 and older take for the escape of the closing quote
+        text = text[:-2] + "${:-\\}"
     if "\r" in text:  # which reading a text file would turn into a line feed
         return '"' + text.replace('"', '\\"').replace("\r", "\\r") + '"'
     return "'" + text.replace("'", "\\'") + "'"
@@ -42,6 +50,8 @@ def _one_line(value: Value) -> str:
     text = _utf8(value, "docker")
     if "\n" in text or "\r" in text:
         raise _refusal(value, "docker", "it has more than one line")
+    if len(f"{value.name}={text}".encode()) > _DOCKER_LINE:
+        raise _refusal(value, "docker", f"`{value.name}=…` is longer than {_DOCKER_LINE} bytes")
     return text
 
 
@@ -78,15 +88,15 @@ FORMATS: Mapping[str, Callable[[Resolution], str]] = {
 def kubernetes(resolution: Resolution, kind: str, name: str = "") -> str:
     """Write a Kubernetes ``Secret`` of the secret settings, or a ``ConfigMap`` of the plain ones."""
     name = name or _object_name(resolution)
-    if not re.fullmatch(r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?", name):
+    if not _SUBDOMAIN.fullmatch(name):
         raise OutputError(f"`{name}` is not a name that Kubernetes takes", hint="--name NAME")
     secret = kind == "Secret"
     values = [value for value in resolution.values() if value.secret == secret]
     head = f"apiVersion: v1\nkind: {kind}\nmetadata:\n  name: {_scalar(name)}\n"
     if secret:
-        return f"{head}type: Opaque\n" + _section("data", [(v.name, _base64(v)) for v in values])
-    texts = [(v.name, _scalar(v.text)) for v in values if not _is_binary(v)]
-    binaries = [(v.name, _base64(v)) for v in values if _is_binary(v)]
+        return f"{head}type: Opaque\n" + _section("data", [(_key(v, kind), _base64(v)) for v in values])
+    texts = [(_key(v, kind), _scalar(v.text)) for v in values if not _is_binary(v)]
+    binaries = [(_key(v, kind), _base64(v)) for v in values if _is_binary(v)]
     return head + _section("data", texts) + (_section("binaryData", binaries) if binaries else "")
 
 
@@ -94,6 +104,12 @@ def _section(title: str, entries: list[tuple[str, str]]) -> str:
     if not entries:
         return f"{title}: {{}}\n"
     return f"{title}:\n" + "".join(f"  {_scalar(name)}: {text}\n" for name, text in entries)
+
+
+def _key(value: Value, kind: str) -> str:
+    if not _KEY.fullmatch(value.name):
+        raise _refusal(value, f"a key of a {kind}", "its name has other characters than letters, digits and `-_.`")
+    return value.name
 
 
 def _base64(value: Value) -> str:
@@ -106,7 +122,8 @@ def _is_binary(value: Value) -> bool:
 
 def _object_name(resolution: Resolution) -> str:
     text = "-".join(part for part in (resolution.project, resolution.environment) if part).lower()
-    return re.sub(r"[^a-z0-9.-]+", "-", text).strip("-.") or "confsvc"
+    labels = (re.sub("[^a-z0-9]+", "-", label).strip("-") for label in text.split("."))
+    return ".".join(filter(None, labels))[:253].rstrip("-.") or "confsvc"
 
 
 def github_commands(resolution: Resolution) -> str:
@@ -116,7 +133,8 @@ def github_commands(resolution: Resolution) -> str:
 
 
 def _maskable(value: Value) -> Iterator[str]:
-    yield from (line for line in _utf8(value, "github").splitlines() if line.strip())
+    # The log is masked line by line, and may show a line without the space around it. A blank mask is refused.
+    yield from filter(None, map(str.strip, re.split("[\r\n]+", _utf8(value, "github"))))
 
 
 def _command(text: str) -> str:

@@ -24,7 +24,9 @@ def find_command(command: str, path: str | None) -> str:
     """
     if not command:
         raise CommandError("the command is empty", exit_status=_NOT_FOUND)
-    folders = [""] if "/" in command else (os.defpath if path is None else path).split(os.pathsep)
+    # The environment is UTF-8 text here; files are named as the locale has it.
+    native = os.defpath if path is None else os.fsdecode(path.encode(errors="surrogateescape"))
+    folders = [""] if "/" in command else native.split(os.pathsep)
     denied = ""
     for folder in folders:
         file = os.path.join(folder, command)
@@ -49,9 +51,11 @@ def _check_interpreter(file: str) -> None:
     except OSError:  # may be run, may not be read
         return
     words = head[2:].split(b"\n")[0].split() if head.startswith(b"#!") else []
-    if words and not os.path.exists(words[0]):
-        interpreter = os.fsdecode(words[0])
-        raise CommandError(f"cannot run `{file}`: its interpreter `{interpreter}` is missing", exit_status=_NOT_FOUND)
+    if not words or (os.path.isfile(words[0]) and os.access(words[0], os.X_OK)):
+        return
+    is_there = os.path.exists(words[0])
+    what = f"its interpreter `{os.fsdecode(words[0])}` is {'not executable' if is_there else 'missing'}"
+    raise CommandError(f"cannot run `{file}`: {what}", exit_status=_CANNOT_RUN if is_there else _NOT_FOUND)
 
 
 def become(file: str, arguments: Sequence[str], environ: Mapping[str, str]) -> NoReturn:
@@ -65,9 +69,10 @@ def become(file: str, arguments: Sequence[str], environ: Mapping[str, str]) -> N
     for number in (signal.SIGPIPE, signal.SIGXFSZ):
         signal.signal(number, signal.SIG_DFL)
     _flush()
+    encoded = {_bytes(name): _bytes(text) for name, text in environ.items()}
     failure = 0
     try:
-        os.execve(file, list(arguments), dict(environ))  # noqa: S606 - this is the whole point
+        os.execve(file, list(arguments), encoded)  # noqa: S606 - this is the whole point
     except OSError as error:
         failure = error.errno or 0
     if failure == errno.E2BIG:
@@ -75,6 +80,10 @@ def become(file: str, arguments: Sequence[str], environ: Mapping[str, str]) -> N
         raise ResolutionError("the environment cannot hold these settings", [problem])
     status = _NOT_FOUND if failure == errno.ENOENT else _CANNOT_RUN
     raise CommandError(f"cannot run `{file}`: {os.strerror(failure).lower()}", exit_status=status)
+
+
+def _bytes(text: str) -> bytes:
+    return text.encode(errors="surrogateescape")
 
 
 def _flush() -> None:

@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 import shutil
 import subprocess
 from base64 import b64decode
@@ -32,6 +33,15 @@ def resolution(values: Mapping[str, str], *, secret: bool = True) -> Resolution:
 @given(VALUES)
 def test_dotenv_is_read_back_by_python_dotenv(values: dict[str, str]) -> None:
     text = FORMATS["dotenv"](resolution(values))
+    assert dotenv.dotenv_values(stream=io.StringIO(text, newline=None)) == values
+
+
+def test_dotenv_is_read_back_by_older_python_dotenv_too() -> None:
+    """Up to 1.2.1 it took the last backslash of a value for the escape of the quote behind it."""
+    values = {"A": "C:\\dir\\", "B": "\r\\", "C": "$\\"}
+    text = FORMATS["dotenv"](resolution(values))
+    assert "\\'" not in text
+    assert '\\"' not in text
     assert dotenv.dotenv_values(stream=io.StringIO(text, newline=None)) == values
 
 
@@ -67,6 +77,12 @@ def test_docker_has_one_line_each_or_refuses(values: dict[str, str]) -> None:
     assert dict(line.split("=", 1) for line in lines) == values
 
 
+def test_docker_refuses_a_line_that_its_scanner_does_not_take() -> None:
+    assert FORMATS["docker"](resolution({"A": "é" * 32766 + "x"})).startswith("A=é")
+    with pytest.raises(OutputError, match="longer than 65535 bytes"):
+        FORMATS["docker"](resolution({"A": "é" * 32767}))
+
+
 @given(VALUES)
 def test_kubernetes_objects_are_read_back(values: dict[str, str]) -> None:
     found = yaml.safe_load(kubernetes(resolution(values), "Secret"))
@@ -91,9 +107,31 @@ def test_bytes_are_binary_in_a_configmap() -> None:
     assert found["binaryData"] == {"A": "/w=="}
 
 
-def test_a_name_that_kubernetes_does_not_take_is_refused() -> None:
+@pytest.mark.parametrize("name", ["Not_A_Name", "a..b", "a.-b", "-a", "a.", "a\n", "a" * 254])
+def test_a_name_that_kubernetes_does_not_take_is_refused(name: str) -> None:
     with pytest.raises(OutputError, match="not a name"):
-        kubernetes(resolution({}), "Secret", "Not_A_Name")
+        kubernetes(resolution({}), "Secret", name)
+
+
+@given(st.text(max_size=300), st.text(st.sampled_from("aA0._-"), max_size=300))
+def test_any_project_and_environment_make_a_name_that_kubernetes_takes(project: str, environment: str) -> None:
+    made = Resolution({}, project=project, environment=environment)
+    name = yaml.safe_load(kubernetes(made, "Secret"))["metadata"]["name"]
+    assert len(name) <= 253
+    assert all(re.fullmatch("[a-z0-9]([a-z0-9-]*[a-z0-9])?", label) for label in name.split("."))
+
+
+@pytest.mark.parametrize("kind", ["Secret", "ConfigMap"])
+@pytest.mark.parametrize("name", ["a b", "..data", ".", "é", "A" * 254])
+def test_a_key_that_kubernetes_does_not_take_is_refused_by_name(kind: str, name: str) -> None:
+    with pytest.raises(OutputError, match="cannot be written as a key of a"):
+        kubernetes(resolution({name: "x"}, secret=kind == "Secret"), kind)
+
+
+def test_github_masks_whole_lines_without_the_space_around_them() -> None:
+    """A log ends its lines at CR and LF alone: pieces of a line would mask every `a` there is."""
+    text = github_commands(resolution({"A": "  a\x0bb\u2028c\t\r\n \r\rlast"}))
+    assert text == "::add-mask::a\x0bb\u2028c\n::add-mask::last\n"
 
 
 def test_github_masks_every_line_of_every_secret() -> None:

@@ -73,6 +73,12 @@ def test_what_cannot_be_written_is_told(tmp_path: Path, name: str, expected: str
     assert sorted(tmp_path.iterdir()) == before
 
 
+def test_the_longest_name_can_be_written(tmp_path: Path) -> None:
+    name = "\N{SNOWMAN}" * 85
+    write_file(str(tmp_path / name), b"data")
+    assert (tmp_path / name).read_bytes() == b"data"
+
+
 def test_a_full_disk_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file = tmp_path / "x"
     file.write_text("old")
