@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from confsvc import _json
 from confsvc.adapter import Document
-from confsvc.deciding import Absent, Decider, Failed, Found, describe
+from confsvc.deciding import Absent, Decider, Failed, Found, Look, describe
 from confsvc.errors import Problem, ResolutionError
 from confsvc.fetching import Fetched
 from confsvc.manifest import Manifest
@@ -19,11 +19,15 @@ __all__ = ["Assembly", "Resolved"]
 
 
 class Resolved(NamedTuple):
-    """How far it came: what has a value, and what is wrong. Complete only without problems."""
+    """How far it came: what has a value, and what is wrong. Complete only without problems.
+
+    ``looks`` is what every layer says of each setting, the highest first, where all were asked for.
+    """
 
     resolution: Resolution
     problems: tuple[Problem, ...]
     total: int
+    looks: Mapping[str, tuple[Look, ...]] = {}
 
     def unwrap(self) -> Resolution:
         """Return the resolution.
@@ -88,7 +92,8 @@ class Assembly:
             warnings=self._warnings(),
             undeclared=len(self._undeclared(declared) - set(extra)),
         )
-        return Resolved(resolution, (*self._source_problems(), *order), len(settings))
+        looks = {name: self._decider.looks(name) for name in settings} if plan.read_all else {}
+        return Resolved(resolution, (*self._source_problems(), *order), len(settings), looks)
 
     def _decide(self, setting: Setting) -> Found | None:
         outcome = self._decider.decide(setting.name)

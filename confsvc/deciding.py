@@ -18,7 +18,7 @@ from confsvc.secret import Secret
 from confsvc.template import FILTERS, Fill
 from confsvc.types import Raw
 
-__all__ = ["Absent", "Decider", "Failed", "Found"]
+__all__ = ["Absent", "Decider", "Failed", "Found", "Look"]
 
 
 class Found(NamedTuple):
@@ -41,6 +41,17 @@ class Absent(NamedTuple):
     """A layer does not have the setting; ``why`` is what the backend said, where one was asked."""
 
     why: Failed | None = None
+
+
+class Look(NamedTuple):
+    """What one layer says of one setting, without its value.
+
+    ``outcome`` is ``wins``, ``shadowed``, ``absent`` or ``failed``; ``why`` is what the backend said, where it said no.
+    """
+
+    layer: Origin
+    outcome: str
+    why: str = ""
 
 
 Outcome = Found | Failed | Absent
@@ -72,8 +83,23 @@ class Decider:
         """Return the origins of the lower layers that have it too; nothing unless they were all read for that."""
         if not self._plan.read_all:
             return ()
-        origins = [outcome.origin for outcome in self._layers(name) if isinstance(outcome, Found)]
+        origins = [outcome.origin for _, outcome in self._layers(name) if isinstance(outcome, Found)]
         return tuple(origins[1:])
+
+    def looks(self, name: str) -> tuple[Look, ...]:
+        """Return what every layer says, the highest first; nothing unless they were all read for that."""
+        if not self._plan.read_all:
+            return ()
+        looks: list[Look] = []
+        for layer, outcome in self._layers(name):
+            decided = any(look.outcome != "absent" for look in looks)
+            if isinstance(outcome, Found):
+                looks.append(Look(layer, "shadowed" if decided else "wins"))
+            elif isinstance(outcome, Failed):
+                looks.append(Look(layer, "failed", describe(outcome.error)))
+            else:
+                looks.append(Look(layer, "absent", describe(outcome.why.error) if outcome.why else ""))
+        return tuple(looks)
 
     def readable(self) -> list[tuple[Source, Fields]]:
         """Return the sources that were read, the highest first, with their fields."""
@@ -81,28 +107,31 @@ class Decider:
 
     def _first(self, name: str) -> Outcome:
         why: Failed | None = None
-        for outcome in self._layers(name):
+        for _, outcome in self._layers(name):
             if not isinstance(outcome, Absent):
                 return outcome
             why = why or outcome.why
         return Absent(why)
 
-    def _layers(self, name: str) -> Iterator[Outcome]:
-        """Yield what each layer says, the highest first."""
+    def _layers(self, name: str) -> Iterator[tuple[Origin, Outcome]]:
+        """Yield each layer and what it says, the highest first."""
         plan = self._plan
         setting = plan.schema.settings.get(name) if plan.schema else None
         names = setting.names if setting else (name,)
         secret = setting.secret if setting else False
         for key in filter(plan.given.__contains__, names):
-            yield Found(Secret(plan.given[key]), Origin("set"), secret)
+            layer = Origin("set")
+            yield layer, Found(Secret(plan.given[key]), layer, secret)
         for key in filter(plan.process.__contains__, names):
-            yield Found(Secret(plan.process[key]), Origin("environment", f"env://{key}"), secret)
+            layer = Origin("environment", f"env://{key}")
+            yield layer, Found(Secret(plan.process[key]), layer, secret)
         for template in plan.values.get(name, ()):
-            yield self._evaluate(template, secret=secret)
+            yield self._written(template), self._evaluate(template, secret=secret)
         for source, fields in self.sources:
-            yield self._from_source(source, fields, setting, names)
+            yield Origin("source", str(source.reference)), self._from_source(source, fields, setting, names)
         if setting is not None and setting.default is not UNSET:
-            yield Found(Secret(default_raw(setting)), Origin("default"), secret)
+            layer = Origin("default")
+            yield layer, Found(Secret(default_raw(setting)), layer, secret)
 
     def _from_source(
         self, source: Source, fields: Fields | Failed | None, setting: Setting | None, names: tuple[str, ...]

@@ -5,6 +5,7 @@ import time
 from confsvc._suggest import did_you_mean
 from confsvc.cli import output
 from confsvc.cli.options import Parser, attempt, request_of
+from confsvc.deciding import Look
 from confsvc.errors import Problem, UsageError
 from confsvc.resolution import Origin, Value
 from confsvc.resolver import Request, Resolved
@@ -78,14 +79,21 @@ def _show_all(resolved: Resolved) -> None:
             }
         )
         return
+    named = {problem.name: problem for problem in resolved.problems if problem.name in resolved.looks}
     rows: list[tuple[str, ...]] = [("setting", "layer", "reference", "version", "age", "shadows")]
-    for value in values.values():
-        origin = value.origin
-        shadowed = ", ".join(str(lower) for lower in value.shadowed)
-        where = origin.reference or origin.place
-        rows.append((value.name, origin.layer, where, origin.version, _age(origin), shadowed))
-    rows += [_problem_row(problem) for problem in resolved.problems]
+    for name in resolved.looks:
+        if name in values:
+            rows.append(_row(values[name]))
+        elif name in named:
+            rows.append(_problem_row(named[name]))
+    rows += [_problem_row(problem) for problem in resolved.problems if problem.name not in named]
     output.write(output.table(rows) + "\n")
+
+
+def _row(value: Value) -> tuple[str, ...]:
+    origin = value.origin
+    shadowed = ", ".join(str(lower) for lower in value.shadowed)
+    return (value.name, origin.layer, origin.reference or origin.place, origin.version, _age(origin), shadowed)
 
 
 def _problem_row(problem: Problem) -> tuple[str, ...]:
@@ -96,21 +104,41 @@ def _problem_row(problem: Problem) -> tuple[str, ...]:
 def _show_one(name: str, request: Request, resolved: Resolved, problem: Problem | None) -> None:
     value = resolved.resolution.get(name)
     setting = _declared(request).get(name)
+    looks = _every_look(request, setting, resolved.looks.get(name, ()))
     if output.is_json():
         found = _data(value) if value else {"name": name, "problem": problem._asdict() if problem else None}
-        output.write_json(found | {"declared": _declaration(setting) if setting else None})
+        declared = _declaration(setting) if setting else None
+        output.write_json(found | {"declared": declared, "layers": [_look_data(look) for look in looks]})
         return
     rows: list[tuple[str, str]] = [("setting", name)]
     rows += [(key, text) for key, text in _describe(setting).items() if text] if setting else [("declared", "no")]
     if value:
         rows += [("value from", str(value.origin)), ("written at", value.origin.place), ("age", _age(value.origin))]
-        rows += [("shadows", str(lower)) for lower in value.shadowed]
     elif problem:
         rows += [("value", "none"), ("reference", problem.reference), ("problem", problem.message)]
         rows += [("written at", problem.place), ("hint", problem.hint)]
     else:
         rows.append(("value", "none, and none is required"))
-    output.write(output.table([row for row in rows if row[1]]) + "\n")
+    output.write(output.table([row for row in rows if row[1]]) + "\n\n")
+    layers = [(look.layer.layer, look.layer.reference or look.layer.place, look.why or look.outcome) for look in looks]
+    output.write(output.table([("layer", "where", "outcome"), *layers]) + "\n")
+
+
+def _every_look(request: Request, setting: Setting | None, looks: tuple[Look, ...]) -> list[Look]:
+    """Return ``looks`` with the layers above the manifest's that say nothing, so that every layer is there."""
+    held = {look.layer.layer for look in looks}
+    given = [look for look in looks if look.layer.layer == "set"] or [Look(Origin("set"), "absent")]
+    process = []
+    if "environment" not in held and setting is not None:
+        outcome = "off" if request.override else "absent"
+        process = [Look(Origin("environment", f"env://{name}"), outcome) for name in setting.names]
+    return [*given, *process, *(look for look in looks if look.layer.layer != "set")]
+
+
+def _look_data(look: Look) -> dict[str, str]:
+    layer = look.layer
+    where = {"layer": layer.layer, "reference": layer.reference, "place": layer.place}
+    return where | {"outcome": look.outcome, "message": look.why}
 
 
 def _declaration(setting: Setting) -> dict[str, object]:

@@ -1,4 +1,4 @@
-"""`explain`: where values come from, and every problem; never a value."""
+"""`explain`: every layer, what it says, and who won; never a value."""
 
 import json
 
@@ -30,6 +30,52 @@ def app(project: Project) -> Project:
     return project
 
 
+def layers(project: Project, *argv: str) -> list[tuple[str, str, str]]:
+    """Return every layer of one setting: its name, where it is, what it says."""
+    done = project.run("explain", *argv, "-e", "app", "--json")
+    assert CANARY not in done.out + done.err
+    return [
+        (layer["layer"], layer["reference"] or layer["place"], layer["message"] or layer["outcome"])
+        for layer in json.loads(done.out)["layers"]
+    ]
+
+
+def test_every_layer_is_told_from_the_top(app: Project) -> None:
+    assert layers(app, "PORT") == [
+        ("set", "", "absent"),
+        ("environment", "env://PORT", "absent"),
+        ("values", "confsvc.toml:12", "wins"),
+        ("source", "dotenv://high.env", "absent"),
+        ("source", "dotenv://low.env", "shadowed"),
+        ("default", "", "shadowed"),
+    ]
+
+
+def test_set_wins_and_shadows(app: Project) -> None:
+    outcomes = [outcome for *_, outcome in layers(app, "PORT", "--set", "PORT=1")]
+    assert outcomes == ["wins", "absent", "shadowed", "absent", "shadowed", "shadowed"]
+
+
+def test_the_process_environment_can_be_off(app: Project) -> None:
+    assert ("environment", "env://PORT", "off") in layers(app, "PORT", "--override")
+
+
+def test_where_a_missing_setting_was_looked_for(app: Project) -> None:
+    app.write({"low.env": ""})
+    assert {outcome for *_, outcome in layers(app, "TOKEN")} == {"absent"}
+    done = app.run("explain", "TOKEN", "-e", "app")
+    assert done.status == 65
+    assert "missing: neither" in done.out
+    assert "source       dotenv://low.env   absent" in done.out
+
+
+def test_a_layer_that_cannot_be_read_says_why_even_below_the_winner(app: Project) -> None:
+    app.write({"low.env": b"TOKEN=\xff\n"})
+    last = layers(app, "PORT", "--set", "PORT=1")[-2]
+    assert last[:2] == ("source", "dotenv://low.env")
+    assert last[2].startswith("malformed: ")
+
+
 def test_of_one_setting_everything_declared_is_told(app: Project) -> None:
     out = app.run("explain", "TOKEN", "-e", "app").out
     lines = [" ".join(line.split()) for line in out.splitlines()]
@@ -44,7 +90,7 @@ def test_of_one_setting_everything_declared_is_told(app: Project) -> None:
     assert "none, and none is required" in app.run("explain", "MAYBE", "-e", "app").out
 
 
-def test_every_problem_has_its_row(project: Project) -> None:
+def test_every_problem_has_its_row_in_the_order_of_the_manifest(project: Project) -> None:
     project.manifest("""
 [settings]
 FIRST = {}
@@ -57,7 +103,7 @@ sources = ["dotenv://one.env", "dotenv://two.env", "dotenv://three.env"]
     done = project.run("explain")
     assert done.status == 0
     rows = [line.split()[0] for line in done.out.splitlines()]
-    assert sorted(rows[1:]) == ["FIRST", "SECOND", "THIRD", "dotenv://three.env", "dotenv://two.env"]
+    assert rows == ["setting", "FIRST", "SECOND", "THIRD", "dotenv://three.env", "dotenv://two.env"]
     assert "missing: neither" in done.out
     assert "invalid: is not an integer" in done.out
     assert CANARY not in done.out + done.err

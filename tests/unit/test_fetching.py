@@ -124,3 +124,57 @@ def test_an_unknown_adapter_is_told_with_what_there_is() -> None:
     with pytest.raises(ManifestError, match="the adapter `gcp-sm` is not installed"):
         registry.adapter_class("gcp-sm")
     assert {"dir", "dotenv", "env", "file"} <= set(registry.known_adapters())
+
+
+@pytest.mark.parametrize("raised", [SystemExit(CANARY), KeyboardInterrupt(CANARY), GeneratorExit(CANARY)])
+def test_not_even_an_exit_gets_past(raised: BaseException, capfd: pytest.CaptureFixture[str]) -> None:
+    class Leaving(Fake):
+        def fetch(self, references: Sequence[Reference], *, deadline: Deadline) -> Mapping[Reference, Outcome]:
+            del references, deadline
+            raise raised
+
+        def close(self) -> None:
+            raise raised
+
+    found = fetch(Leaving, seconds=60)["b0"]
+    assert isinstance(found, InternalError)
+    assert find_leaks(CANARY, found, *capfd.readouterr()) == []
+
+
+@pytest.mark.parametrize("answer", [None, [], Document("x"), "text"])
+def test_an_answer_that_is_no_mapping_is_told(answer: Any, capfd: pytest.CaptureFixture[str]) -> None:
+    class Odd(Fake):
+        def fetch(self, references: Sequence[Reference], *, deadline: Deadline) -> Mapping[Reference, Outcome]:
+            del references, deadline
+            found: Mapping[Reference, Outcome] = answer
+            return found
+
+    assert isinstance(fetch(Odd, seconds=60)["b0"], InternalError)
+    assert capfd.readouterr().err == ""
+
+
+@pytest.mark.parametrize("seconds", [1e12, float("inf")])
+def test_a_deadline_may_be_absurdly_far(seconds: float) -> None:
+    assert isinstance(fetch(Fake, seconds=seconds)["b0"], Document)
+
+
+def test_a_failure_to_close_spoils_nothing() -> None:
+    class Clinging(Fake):
+        def close(self) -> None:
+            raise OSError(CANARY)
+
+    assert isinstance(fetch(Clinging)["b0"], Document)
+
+
+def test_one_backend_gets_all_its_references_in_one_call() -> None:
+    asked: list[list[str]] = []
+
+    class Listening(Fake):
+        def fetch(self, references: Sequence[Reference], *, deadline: Deadline) -> Mapping[Reference, Outcome]:
+            asked.append([reference.path for reference in references])
+            return super().fetch(references, deadline=deadline)
+
+    references = [Reference("b", path) for path in ("one", "two", "three")]
+    backends = {"b": Backend("b", "b", {}, "/", {})}
+    fetch_documents(references, backends, Deadline(10), make=Listening)
+    assert asked == [["one", "two", "three"]]

@@ -31,6 +31,17 @@ def test_numbers_keep_their_text(text: str) -> None:
     assert _json.compact(found) == f'{{"a":[{text}]}}'
 
 
+@pytest.mark.parametrize("text", [r'"\ud800"', r'{"a": ["\uDFFFx"]}', r'{"\udc00": 1}', r'"\ude00\ud83d"'])
+def test_half_of_a_surrogate_pair_is_refused(text: str) -> None:
+    found, reason = _json.parse(text)
+    assert found is None
+    assert "lone surrogate" in reason
+
+
+def test_a_whole_surrogate_pair_is_a_character() -> None:
+    assert _json.parse(r'"\ud83d\ude00 \\ud800"') == ("\N{GRINNING FACE} \\ud800", "")
+
+
 @pytest.mark.parametrize("text", ["", "{", "nul", '{"a":1,"a":2}', "NaN", "[Infinity]", "'a'", "[" * 100_000])
 def test_what_is_no_json_is_refused(text: str) -> None:
     found, reason = _json.parse(text)
@@ -112,3 +123,68 @@ values.E = "x"
 )
 def test_keys_are_found_in_their_lines(path: tuple[str, ...], line: int) -> None:
     assert line_of(TOML, path) == line
+
+
+@pytest.mark.parametrize("open_close", ["[]", ['{"a":', "}"]])
+def test_json_is_nested_as_deep_as_can_be_walked(open_close: list[str]) -> None:
+    head, tail = open_close
+    found, reason = _json.parse(f"{head * 99}1{tail * 99}")
+    assert reason == ""
+    assert _json.compact(_json.plain(found)) == f"{head * 99}1{tail * 99}"
+    for depth in (101, 400, 600, 2000):
+        assert _json.parse(f"{head * depth}1{tail * depth}") == (None, "is JSON nested too deeply")
+
+
+@pytest.mark.parametrize("text", [r'"\ud800"', r'{"\udfff": 1}', r'["a", "\udead\ud83d"]', '"\udcff"'])
+def test_half_a_character_is_no_text(text: str) -> None:
+    assert _json.parse(text) == (None, "is JSON with half a character (a lone surrogate), which is no text")
+
+
+def test_a_pair_of_surrogates_is_one_character() -> None:
+    assert _json.parse(r'"\ud83d\ude00 \u00e9"') == ("\U0001f600 \u00e9", "")
+
+
+def test_an_index_may_be_absurd() -> None:
+    assert _json.pointer({"a": [1]}, "/a/" + "1" * 5000)[1].startswith("has nothing at")
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        ("a b", "a b"),
+        ("", ""),
+        (True, "true"),
+        (None, "null"),
+        (1.5, "1.5"),
+        ([], "[]"),
+        ({"a": [1, "é"]}, '{"a":[1,"é"]}'),
+    ],
+)
+def test_strings_are_bare_and_the_rest_is_compact(value: object, text: str) -> None:
+    assert _json.to_text(value) == text
+
+
+@given(DOCUMENTS, st.lists(st.text(max_size=3), max_size=3))
+def test_a_pointer_finds_what_python_finds(document: object, path: list[str]) -> None:
+    current, found = document, True
+    for token in path:
+        if isinstance(current, dict) and token in current:
+            current = current[token]
+        else:
+            found = False
+            break
+    pointer = "".join("/" + token.replace("~", "~0").replace("/", "~1") for token in path)
+    value, reason = _json.pointer(document, pointer)
+    if found:
+        assert (value, reason) == (current, "")
+    elif not isinstance(current, list):
+        assert reason
+
+
+@given(st.text(max_size=20))
+def test_a_settings_name_has_no_odd_characters(field: str) -> None:
+    import re
+
+    name = setting_name(field)
+    assert re.fullmatch("[A-Z0-9_]*", name)
+    assert setting_name(name) == name

@@ -86,3 +86,51 @@ def test_the_document_is_the_reference_without_its_field() -> None:
 @pytest.mark.parametrize(("text", "expected"), [("a://b", True), ("a://", False), ("A://b", False), ("a:b", False)])
 def test_the_shape_of_a_reference_is_told(text: str, expected: bool) -> None:
     assert is_reference(text) is expected
+
+
+@pytest.mark.parametrize(
+    ("text", "path"),
+    [
+        ("x://a%2520b", "a%20b"),
+        ("x://a+b%2Bc", "a+b+c"),
+        ("x://%7Bproject%7D", "{project}"),
+        ("X://A".replace("X", "x"), "A"),
+        ("x://user:pass@HOST:80/p", "user:pass@HOST:80/p"),
+        ("x://[::1]/p;v=1", "[::1]/p;v=1"),
+        ("x:////a", "//a"),
+    ],
+)
+def test_the_path_is_decoded_once_and_otherwise_left_alone(text: str, path: str) -> None:
+    assert parse_reference(text).path == path
+
+
+def test_only_the_first_question_mark_and_the_first_hash_split() -> None:
+    reference = parse_reference("x://a?b=c?d#e#f?g")
+    assert reference == Reference("x", "a", (("b", "c?d"),), "e#f?g")
+
+
+def test_parameters_are_looked_up_by_name() -> None:
+    reference = parse_reference("x://a?version=3&empty=")
+    assert (reference.parameter("version"), reference.parameter("empty", "d"), reference.parameter("no", "d")) == (
+        "3",
+        "",
+        "d",
+    )
+
+
+@pytest.mark.parametrize(("text", "expected"), [("x://a/", True), ("x://", True), ("x://?p=1", True), ("x://a", False)])
+def test_a_slash_at_the_end_asks_for_the_tree(text: str, expected: bool) -> None:
+    assert parse_reference(text).is_tree is expected
+
+
+@pytest.mark.parametrize("path", ["a/%2e%2e/b", "a/..%2Fb", "a%2F%2Fb", "%2e"])
+def test_escapes_do_not_get_around_the_check_of_the_path(path: str) -> None:
+    assert check_remote_path(parse_reference(f"vault://{path}"))
+
+
+@given(st.text(max_size=30))
+def test_no_text_breaks_the_parser_and_no_message_holds_it(text: str) -> None:
+    try:
+        parse_reference(f"cnry://{text}")
+    except BadReferenceError as error:
+        assert len(text) < 4 or text not in error.message

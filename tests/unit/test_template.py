@@ -58,3 +58,53 @@ def test_any_other_word_is_an_error(text: str) -> None:
 def test_a_placeholder_without_a_value_is_an_error() -> None:
     with pytest.raises(BadReferenceError, match="project"):
         fill_placeholders("x://{project}", project="", environment="e")
+
+
+@given(st.text(st.sampled_from("${}|:/ab"), max_size=30))
+def test_what_is_escaped_is_literal(text: str) -> None:
+    parts = parse_template(text.replace("${", "$${"))
+    assert "".join(part for part in parts if isinstance(part, str)) == text
+    assert all(isinstance(part, str) for part in parts)
+
+
+@given(st.text(max_size=30))
+def test_any_template_is_split_or_refused(text: str) -> None:
+    try:
+        parts = parse_template(text)
+    except BadReferenceError as error:
+        assert error.__context__ is None
+    else:
+        assert parts
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("${A|urlencod}", "unknown filter `urlencod` (did you mean `urlencode`?)"),
+        ("${A", "a `${` is not closed"),
+        ("${}", "`${}` names nothing"),
+        ("${ |trim}", "`${}` names nothing"),
+        ("${a-b}", "`a-b` is neither a reference (`scheme://path`) nor a setting's name"),
+    ],
+)
+def test_what_is_wrong_with_a_template_is_told(text: str, message: str) -> None:
+    with pytest.raises(BadReferenceError) as caught:
+        parse_template(text)
+    assert caught.value.message == message
+
+
+@given(st.binary())
+def test_urlencode_leaves_unreserved_characters_alone_and_no_others(data: bytes) -> None:
+    from urllib.parse import quote_from_bytes
+
+    assert FILTERS["urlencode"](data) == quote_from_bytes(data, safe="").encode()
+
+
+def test_placeholders_are_filled_once() -> None:
+    assert fill_placeholders("x://{project}", project="{environment}", environment="e") == "x://{environment}"
+
+
+@pytest.mark.parametrize(("word", "near"), [("projct", "project"), ("enviroment", "environment")])
+def test_a_misspelt_placeholder_is_guessed(word: str, near: str) -> None:
+    with pytest.raises(BadReferenceError, match=rf"did you mean `{near}`\?"):
+        fill_placeholders(f"x://{{{word}}}", project="p", environment="e")
