@@ -21,8 +21,8 @@ class Fake:
 
     options: ClassVar[Mapping[str, Mapping[str, object]]] = {}
     parameters: ClassVar[frozenset[str]] = frozenset()
-    local = False
-    keeps_names = False
+    local: ClassVar[bool] = False
+    keeps_names: ClassVar[bool] = False
     closed = 0
 
     def __init__(self, backend: Backend) -> None:
