@@ -7,10 +7,11 @@ __all__ = ["line_of"]
 _HEADER = re.compile(r"\s*\[(\[)?([^\]#]+)\]")
 _KEY_PART = re.compile(r"""\s*(?:"((?:[^"\\]|\\.)*)"|'([^']*)'|([A-Za-z0-9_-]+))\s*""")
 _INLINE_KEY = re.compile(r"""(?:^|[{,])\s*(?:"((?:[^"\\]|\\.)*)"|'([^']*)'|([A-Za-z0-9_-]+))\s*=""")
-_STRING = re.compile(r"""\"{3}.*?\"{3}|'{3}.*?'{3}|"(?:[^"\\]|\\.)*"|'[^']*'""")
+# A string, as far as it goes on its line.
+_STRING = re.compile(r"""\"{3}.*?(?:\"{3}|$)|'{3}.*?(?:'{3}|$)|"(?:[^"\\]|\\.)*"|'[^']*'""")
 _COMMENT = re.compile(rf"({_STRING.pattern})|#.*")
 # One item of an array: an inline table, or a string.
-_ITEM = re.compile(rf"""\{{(?:[^{{}}"']|{_STRING.pattern})*\}}|{_STRING.pattern}""")
+_ITEM = re.compile(rf"""\{{(?:[^{{}}"']|{_STRING.pattern})*+\}}|{_STRING.pattern}""")
 _TRIPLE = ('"""', "'''")
 
 
@@ -62,7 +63,7 @@ def _keys(text: str) -> list[tuple[int, tuple[str, ...]]]:
             found += [(number, (*key, str(item + n))) for n in range(items)]
             item += items
         depth += _depth(line)
-        quote = next((mark for mark in _TRIPLE if line.count(mark) % 2), "")
+        quote = _left_open(line)
     return found
 
 
@@ -80,6 +81,13 @@ def _parts(text: str) -> tuple[str, ...]:
 
 def _inline(value: str) -> list[str]:
     return [m[1] or m[2] or m[3] or "" for m in _INLINE_KEY.finditer(value)] if value.lstrip().startswith("{") else []
+
+
+def _left_open(line: str) -> str:
+    """Return the quotes of a string that goes on in the next line, or an empty string."""
+    last = (_STRING.findall(line) or [""])[-1]
+    is_closed = len(last) >= 2 * len(last[:3]) and last.endswith(last[:3])
+    return last[:3] if last[:3] in _TRIPLE and not is_closed else ""
 
 
 def _depth(line: str) -> int:

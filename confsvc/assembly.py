@@ -140,7 +140,7 @@ class Assembly:
             message,
             setting.name,
             exit_status=65,
-            hint="add it to one of the sources, or to the environment's `values`",
+            hint="add it to one of the sources, or to the environment's `values`" if self._manifest.file else "",
         )
 
     def _validate(self, found: Mapping[str, Found], declared: Mapping[str, Setting]) -> dict[str, object]:

@@ -204,15 +204,16 @@ def _cycle(start: str, needs: Mapping[str, list[str]]) -> list[str]:
 def looks_unresolved(value: object, backends: Mapping[str, object]) -> bool:
     """Tell whether a literal is a reference that nobody resolves: a process must not start with it as its value.
 
-    ``file`` is left out: a file URL is an ordinary value. In what is no template, ``${…}`` around it changes nothing.
+    A file URL is an ordinary value. In what is no template, ``${…}`` is not filled in by anybody.
     """
     text = value if isinstance(value, str) else ""
-    if text.startswith("${") and text.endswith("}"):
-        text = text[2:-1]
+    is_bare = not (text.startswith("${") and text.endswith("}"))
+    text = text if is_bare else text[2:-1]
     if not is_reference(text):
         return False
     scheme = text.partition("://")[0]
-    return scheme != "file" and (scheme in backends or scheme in registry.BUILTIN or scheme in registry.EXTRAS)
+    known = scheme in backends or scheme in registry.BUILTIN or scheme in registry.EXTRAS
+    return known and not (is_bare and scheme == "file")
 
 
 def _unresolved(name: str) -> str:

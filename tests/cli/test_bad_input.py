@@ -1,14 +1,15 @@
 """Bad input gets a clear error, the right exit status, and nothing starts; a secret of the same run shows nowhere."""
 
 import os
-import stat
-import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from running import CONFSVC, Project
+
+# Root reads everything, so as root that privilege is given up. Only root has it, and only Linux can give it up so.
+WITHOUT_PRIVILEGE = "setpriv --bounding-set=-dac_override,-dac_read_search --inh-caps=-all" if os.geteuid() == 0 else ""
 
 HEAD = '[settings]\nTOKEN = { secret = true }\nX = { type = "int", ge = 1 }\n[environments.app]\n'
 SOURCE = HEAD + 'sources = ["dotenv://.env"]\n'
@@ -56,6 +57,22 @@ MANIFESTS: list[tuple[str, str]] = [
     ),
     ("[settings]\nA = { type = 'int', default = 'cnry-9f2b7c41d8' }", "the default of `A` is not an integer"),
     ("[environments.a]\nsources = ['vault://secret/../x']", "`.` and `..` cannot be segments of a remote path"),
+    ("schema = 'a:B'\n[settings]\n", "confsvc.toml:1: `schema` and `[settings]` say the same thing twice"),
+    ("[settings]\nA = {}\n[environments.a.values]\nA = '${B|trm}'", "unknown filter `trm` (did you mean `trim`?)"),
+    ("[settings]\nA = {}\n[environments.a.values]\nA = '${file://x'", "confsvc.toml:4: `A`: a `${` is not closed"),
+    ("[environments.a]\nsources = ['dotenv://{stage}.env']", "`{stage}` is not filled in"),
+    ("[settings]\nA = {}\n[environments.a.values]\nA = 'vault://a/b#c'", "is a reference where a value is meant"),
+    ("[settings]\nA = { default = '${vault://a/b#c}' }", "`A` is a reference where a value is meant"),
+    ("[settings]\nA = { type = 'port', default = 70000 }", "the default of `A` must be at most 65535"),
+    ("[settings]\nA = { type = 'int', min_length = 1 }", "`min_length` does not apply to the type `int`"),
+    ("[environments.a]\nextends = 'b'\n[environments.b]\nextends = 'a'", "error: 2 problems in the manifest"),
+    ("[environments.a]\nextends = 'c'\n[environments.ca]\n", "unknown environment `c` (did you mean `ca`?)"),
+    ("default_environment = 'x'\n[environments.a]", "confsvc.toml:1: unknown environment `x`"),
+    ("a = 1\na = 2", "is not TOML"),
+    ("a = 'unclosed", "is not TOML"),
+    ("a = " + "[" * 5000, "is not TOML: nested too deeply"),
+    ("a = " + "1" * 5000, "is not TOML: an integer has too many digits"),
+    ("#" * (1024 * 1024 + 1), "error: `confsvc.toml` is larger than 1 MiB"),
 ]
 
 
@@ -123,27 +140,33 @@ def test_a_source_that_does_not_exist(project: Project, canary: str) -> None:
 
 
 def test_a_file_that_may_not_be_read(project: Project, canary: str) -> None:
-    """Root reads everything, so as root this is run as somebody else."""
     project.manifest(SOURCE, env=f"TOKEN={canary}\nX=1\n")
     (project.folder / ".env").chmod(0)
-    command = [CONFSVC, "exec", "-f", "confsvc.toml", "--", "touch", "started"]
-    if os.geteuid() == 0:
-        if not reachable(project.folder, Path(CONFSVC)):
-            pytest.skip("another user cannot reach this checkout")
-        command = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", *command]
-    done = subprocess.run(command, cwd=project.folder, env=project.environ, capture_output=True, check=False)
-    assert done.returncode == 77, done.stderr
-    assert b"denied: this user may not read it" in done.stderr
+    for command, status in (("exec -- touch started", 77), ("check", 77), ("get X", 77)):
+        done = project.shell(f"exec {WITHOUT_PRIVILEGE} {CONFSVC} {command}")
+        assert done.status == status, done.err
+        assert "dotenv://.env  denied: this user may not read it" in done.err
+        assert canary not in done.out + done.err
+    assert not project.started()
 
 
-def reachable(*paths: Path) -> bool:
-    """Whether any user may get to `paths`; opens the test's own folders, which pytest makes private."""
-    own = paths[0]
-    for folder in (own, own.parent, own.parent.parent, own.parent.parent.parent):
-        if folder.owner() == Path(own).owner() and "pytest" in str(folder):
-            folder.chmod(folder.stat().st_mode | stat.S_IXOTH | stat.S_IROTH)
-    probe = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", str(paths[1]), "--version"]
-    return subprocess.run(probe, check=False, capture_output=True).returncode == 0
+@pytest.mark.parametrize("mode", ["optional = true", "optional = false"])
+def test_a_folder_that_may_not_be_entered(project: Project, canary: str, mode: str) -> None:
+    """That a file in it may be missing does not make it missing."""
+    project.manifest(HEAD + f'sources = [{{ from = "dotenv://closed/.env", {mode} }}]\n')
+    project.write({"closed/.env": f"TOKEN={canary}\nX=1\n"})
+    (project.folder / "closed").chmod(0)
+    done = project.shell(f"exec {WITHOUT_PRIVILEGE} {CONFSVC} exec -- touch started")
+    (project.folder / "closed").chmod(0o700)
+    assert (done.status, "denied: this user may not read it" in done.err) == (77, True), done.err
+    assert not project.started()
+
+
+def test_a_manifest_that_may_not_be_read(project: Project) -> None:
+    project.manifest(SOURCE)
+    (project.folder / "confsvc.toml").chmod(0)
+    done = project.shell(f"exec {WITHOUT_PRIVILEGE} {CONFSVC} check")
+    assert (done.status, done.err) == (78, "error: `confsvc.toml` cannot be read: permission denied\n")
 
 
 def test_odd_lines_and_double_keys_are_one_warning_each(project: Project) -> None:
@@ -211,6 +234,9 @@ def test_a_nul_byte_cannot_be_in_the_environment(project: Project, canary: str) 
         ("./plain", "x", 0o644, 126, "cannot run `./plain`: it is not executable"),
         ("./folder", "", None, 126, "cannot run `./folder`: it is a folder"),
         ("./script", "#!/no/such/interpreter\n", 0o755, 127, "its interpreter `/no/such/interpreter` is missing"),
+        ("./script", "#!/etc/passwd -x\n", 0o755, 126, "its interpreter `/etc/passwd` is not executable"),
+        ("./script", "#! /\n", 0o755, 126, "its interpreter `/` is not executable"),
+        ("folder/in", None, 0, 127, "command not found: `folder/in`: no such file"),
         ("./data", "\x7fnot a program", 0o755, 126, "cannot run `./data`: exec format error"),
         ("", None, 0, 127, "the command is empty"),
     ],
@@ -296,3 +322,138 @@ def test_a_bug_is_told_without_a_traceback(project: Project, canary: str) -> Non
 def test_a_working_folder_that_is_gone(project: Project) -> None:
     done = project.shell("mkdir gone && cd gone && rmdir ../gone && confsvc check")
     assert (done.status, "the working folder is gone" in done.err) == (78, True)
+
+
+def test_a_manifest_that_is_not_utf8(project: Project, canary: str) -> None:
+    project.write({"confsvc.toml": b"project = '\xff'\n"})
+    refused(project, 78, "error: `confsvc.toml` is not UTF-8", canary=canary)
+
+
+def test_a_folder_in_the_manifests_place(project: Project, canary: str) -> None:
+    """What a container runtime makes where the file to mount is missing."""
+    (project.folder / "confsvc.toml").mkdir()
+    refused(project, 78, "error: `confsvc.toml` cannot be read: is a directory", canary=canary)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
+def test_a_manifest_of_another_user(project: Project, canary: str) -> None:
+    project.manifest(SOURCE, env=f"TOKEN={canary}\nX=1\n")
+    os.chown(project.folder / "confsvc.toml", 12345, 12345)
+    refused(project, 78, "belongs to another user (uid 12345)", "if you trust it, name it: -f ", canary=canary)
+    assert project.run("exec", "-f", "confsvc.toml", "--", "true").status == 0
+
+
+@pytest.mark.parametrize("text", ["[tool.confsvc]\nproject = [\n", "[tool.confsvc.settings]\nA = 5\n"])
+def test_a_pyproject_that_is_wrong_is_not_passed_over(project: Project, canary: str, text: str) -> None:
+    project.write({"confsvc.toml": "", "inner/pyproject.toml": text})
+    done = project.run("exec", "--", "touch", "started", cwd="inner")
+    assert (done.status, "pyproject.toml" in done.err) == (78, True), done.err
+    assert canary not in done.err
+
+
+@pytest.mark.parametrize("text", ["tool = 5\n", "[tool]\nconfsvc = 5\n", "[tool.other]\n", ""])
+def test_a_pyproject_without_our_table_that_is_named(project: Project, text: str) -> None:
+    project.write({"pyproject.toml": text})
+    done = project.run("check", "-f", "pyproject.toml")
+    assert (done.status, done.err) == (78, "error: `pyproject.toml` has no table [tool.confsvc]\n")
+
+
+@pytest.mark.parametrize("options", [("--set", "X={}"), ()])
+@pytest.mark.parametrize("text", ["vault://secret/db#password", "${vault://secret/db#password}"])
+def test_a_reference_is_nobodys_value(project: Project, canary: str, text: str, options: tuple[str, ...]) -> None:
+    project.manifest(SOURCE.replace('"int", ge = 1', '"str"'), env=f"TOKEN={canary}\n")
+    argv = [option.format(text) for option in options]
+    project.environ |= {} if options else {"X": text}
+    err = refused(project, 65, "a reference that was not resolved", canary=canary, argv=("exec", *argv))
+    assert text not in err
+
+
+def test_a_value_that_is_invalid_where_it_was_given(project: Project, canary: str) -> None:
+    """Whatever layer it is in, it is not repeated."""
+    project.manifest(SOURCE, env="TOKEN=t\n")
+    refused(project, 65, "X  --set  invalid: is not an integer", canary=canary, argv=("exec", "--set", f"X={canary}"))
+    project.environ["X"] = canary
+    refused(project, 65, "X  env://X  invalid: is not an integer", canary=canary)
+    del project.environ["X"]
+    project.manifest(SOURCE + f'values = {{ X = "{canary}" }}\n', env="TOKEN=t\n")
+    refused(project, 65, "X  values  invalid: is not an integer", canary=canary)
+
+
+@pytest.mark.parametrize(
+    "argv",
+    [
+        ("check", "--set", "TOKEN", "{}"),
+        ("check", "--set-token={}"),
+        ("check", "--set", "={}"),
+        ("exec", "--st=X={}", "--", "true"),
+        ("exec", "--source=dotenv://.env", "{}", "--", "true"),
+    ],
+)
+def test_a_wrong_command_line_does_not_repeat_what_could_be_a_value(
+    project: Project, canary: str, argv: tuple[str, ...]
+) -> None:
+    project.manifest(SOURCE, env="TOKEN=t\nX=1\n")
+    done = project.run(*(word.format(canary) for word in argv))
+    assert done.status == 64
+    assert canary not in done.err
+
+
+@pytest.mark.parametrize("option", ["-e", "-f", "--only"])
+def test_a_variable_of_the_shell_that_is_empty_names_nothing(project: Project, option: str) -> None:
+    project.manifest(SOURCE, env="TOKEN=t\nX=1\n")
+    done = project.run("exec", option, "", "--", "touch", "started")
+    assert (done.status, done.err) == (64, f"error: {option} names nothing\n")
+    assert not project.started()
+
+
+def test_with_no_schema_what_is_asked_for_must_be_there(project: Project, canary: str) -> None:
+    project.write({".env": f"TOKEN={canary}\n"})
+    argv = ("exec", "--source", "dotenv://.env", "--only", "TOKEN,TOKNE")
+    refused(project, 65, "TOKNE  missing: it is not in `dotenv://.env`", canary=canary, argv=argv)
+
+
+@pytest.mark.parametrize("name", ["LD_PRELOAD", "BASH_ENV", "PYTHONPATH"])
+def test_names_that_run_code_do_not_come_from_a_store(project: Project, canary: str, name: str) -> None:
+    project.manifest(f'extra = "inject"\n{HEAD}sources = ["dir://store/"]\n')
+    project.write({"store/TOKEN": canary, "store/X": "1", f"store/{name.lower()}": "evil.so"})
+    refused(project, 65, name, "it would change how programs load code", canary=canary)
+
+
+def test_check_all_without_environments_checks_what_there_is(project: Project) -> None:
+    project.manifest("[settings]\nA = {}\n")
+    done = project.run("check", "--all")
+    assert (done.status, "A  missing: no layer has it" in done.err) == (1, True)
+
+
+def test_names_from_a_store_stay_on_their_line(project: Project) -> None:
+    project.manifest("[settings]\nA = {}\n[environments.a.values]\nA = '${file://doc#fiel}'\n")
+    project.write({"doc": '{"field\\nerror: forged\\u001b[31m": 1}'})
+    done = project.run("check")
+    assert done.status == 1
+    assert not [line for line in done.err.splitlines() if line.startswith("error: forged")]
+    assert "\x1b" not in done.err
+
+
+@pytest.mark.parametrize("text", ["[" * 600 + "]" * 600, '{"a": "\\ud800"}', '{"a": 1, "a": 2}', "{", "NaN"])
+def test_json_that_is_none(project: Project, canary: str, text: str) -> None:
+    project.manifest(
+        '[settings]\nTOKEN = { secret = true }\nX = { type = "json" }\n[environments.app.values]\n'
+        'TOKEN = "${file://token}"\nX = "${file://doc}"\n'
+    )
+    project.write({"token": canary, "doc": text})
+    refused(project, 65, "X  file://doc  invalid: is", "JSON", canary=canary)
+
+
+def test_errors_go_where_nobody_reads(project: Project) -> None:
+    """The exit status still speaks."""
+    project.manifest(SOURCE, env="TOKEN=t\n")
+    done = project.shell("{ confsvc check; echo $? > status; } 2>&1 >/dev/null | true")
+    assert (done.out, done.err) == ("", "")
+    assert (project.folder / "status").read_text() == "1\n"
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1", "utf-16"])
+def test_help_is_written_whatever_the_encoding(project: Project, encoding: str) -> None:
+    plain = project.run("exec", "--help")
+    assert project.run("exec", "--help", env={"PYTHONIOENCODING": encoding}) == plain
+    assert project.shell("confsvc exec --help | true").err == ""

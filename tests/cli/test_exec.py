@@ -8,6 +8,8 @@ import time
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from running import CONFSVC, Project
 
@@ -243,3 +245,152 @@ def test_signals_end_it_while_it_waits(project: Project, number: signal.Signals)
     assert process.returncode == -number
     assert err == b""
     assert not project.started()
+
+
+def test_names_of_the_application_are_not_ours_however_the_path_is_written(shop: Project) -> None:
+    evil = "open('hijacked', 'w').close()\n"
+    shop.write({f"app/{name}.py": evil for name in ("tomllib", "argparse", "threading", "dotenv")})
+    for written in ("app", "./app", "app/", ":app", "nowhere:app", "../x/../" + shop.folder.name + "/app"):
+        found = environment_of(shop, env={"PYTHONPATH": written})
+        assert not (shop.folder / "hijacked").exists(), written
+        assert found["PYTHONPATH"] == written
+
+
+def test_what_is_only_in_the_python_path_is_still_found(project: Project) -> None:
+    project.manifest('schema = "settings_of_mine:Settings"\n')
+    project.write(
+        {"lib/settings_of_mine.py": "import dataclasses\n@dataclasses.dataclass\nclass Settings:\n    a: int = 1\n"}
+    )
+    assert environment_of(project, env={"PYTHONPATH": "lib"})["A"] == "1"
+
+
+# Whatever a variable of the environment can hold: any byte but NUL.
+BYTES = st.binary(max_size=300).map(lambda data: data.replace(b"\0", b"\n"))
+
+
+@given(BYTES)
+@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_every_byte_of_the_parents_environment_arrives(shop: Project, data: bytes) -> None:
+    command = [CONFSVC, "exec", "--", "/usr/bin/env", "-0"]
+    environ: dict[bytes, bytes] = {os.fsencode(k): os.fsencode(v) for k, v in shop.environ.items()} | {b"RAW": data}
+    done = subprocess.run(command, cwd=shop.folder, env=environ, capture_output=True, check=True)
+    assert b"RAW=" + data in done.stdout.split(b"\0")
+
+
+@given(st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=100))
+@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_every_text_of_a_file_arrives(project: Project, text: str) -> None:
+    project.manifest("[settings]\nX = {}\nY = {}\n[environments.a.values]\nX = '${file://x}'\nY = '<${file://x}>'\n")
+    project.write({"x": text})
+    done = project.run("exec", "--", "/usr/bin/env", "-0")
+    assert done.status == 0, done.err
+    assert f"X={text}".encode() in done.raw.split(b"\0")
+    assert f"Y=<{text}>".encode() in done.raw.split(b"\0")
+
+
+def test_every_byte_of_a_line_of_assignments_arrives(project: Project) -> None:
+    text = "".join(map(chr, [*range(1, 0x250), 0x20AC, 0x1F600]))
+    quoted = text.replace("\\", "\\\\").replace("'", "\\'").replace("\r", "")
+    project.write({".env": f"X='{quoted}'\nPEM=\"a\nb\n\"\n"})
+    done = project.run("exec", "--source", "dotenv://.env?interpolate=false", "--", "/usr/bin/env", "-0")
+    assert done.status == 0, done.err
+    assert f"X={text}".replace("\r", "").encode() in done.raw.split(b"\0")
+    assert b"PEM=a\nb\n" in done.raw.split(b"\0")
+
+
+@pytest.mark.parametrize("locale", ["C", "POSIX", "C.UTF-8"])
+def test_the_locale_changes_no_byte(shop: Project, locale: str) -> None:
+    """Also where Python would take the file system's encoding for ASCII."""
+    shop.write({".env": "GREETING=grüße €\n"})
+    environ = {"LC_ALL": locale, "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0", "MAYBE": "ö", "OTHER": "ü"}
+    found = environment_of(shop, env=environ)
+    assert (found["GREETING"], found["MAYBE"], found["OTHER"]) == ("grüße €", "ö", "ü")
+    assert environment_of(shop, "--set", "MAYBE=ß", env=environ)["MAYBE"] == "ß"
+
+
+def test_a_command_in_a_folder_with_an_odd_name_is_found(shop: Project) -> None:
+    shop.write({"bin-é/hello": "#!/bin/sh\necho hello\n"})
+    (shop.folder / "bin-é/hello").chmod(0o755)
+    for environ in ({}, {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}):
+        path = f"{shop.folder}/bin-é:{shop.environ['PATH']}"
+        assert shop.run("exec", "--", "hello", env={**environ, "PATH": path}).out == "hello\n"
+
+
+def test_arguments_are_bytes_too(shop: Project) -> None:
+    command = [os.fsencode(CONFSVC), b"exec", b"--", b"printf", b"%s", b"\xff\xc3\xa9"]
+    done = subprocess.run(command, cwd=shop.folder, env=shop.environ, capture_output=True, check=True)
+    assert done.stdout == b"\xff\xc3\xa9"
+
+
+def test_a_value_that_is_a_document_is_compact_and_text_is_as_stored(project: Project) -> None:
+    project.manifest(
+        '[settings]\nA = { type = "json" }\nB = { type = "json" }\nC = { type = "bool" }\nD = { type = "int" }\n'
+        'E = { type = "list[int]", default = [1, 2] }\nF = { type = "bool", default = true }\n'
+        'G = { type = "duration", default = "5m" }\nH = { type = "float", default = 1.5 }\n'
+        '[environments.app.values]\nA = "${file://doc#a}"\nB = "${file://doc}"\nC = "yes"\nD = " 7 "\n'
+    )
+    project.write({"doc": '{ "a": {"b": [1.10, "é"]} }\n'})
+    found = environment_of(project)
+    assert {name: found[name] for name in "ABCDEFGH"} == {
+        "A": '{"b":[1.10,"é"]}',
+        "B": '{ "a": {"b": [1.10, "é"]} }\n',
+        "C": "yes",
+        "D": " 7 ",
+        "E": "[1,2]",
+        "F": "true",
+        "G": "5m",
+        "H": "1.5",
+    }
+
+
+def test_an_empty_value_is_a_value_and_a_bare_key_is_none(project: Project) -> None:
+    project.manifest(
+        "[settings]\nA = { default = 'a' }\nB = { default = 'b' }\n[environments.dev]\nsources = ['dotenv://.env']\n",
+        env="A=\nB\n",
+    )
+    found = environment_of(project)
+    assert (found["A"], found["B"]) == ("", "b")
+
+
+def test_what_is_left_of_the_process_is_the_parents(shop: Project) -> None:
+    """Working folder, file mode mask, limits, priority and blocked signals are those we were started with."""
+    shop.write({"show.sh": "pwd; umask; ulimit -n; nice; grep -E 'Sig(Blk|Ign)' /proc/$$/status\n"})
+    script = "umask 027; ulimit -n 77; trap '' HUP USR1; exec nice -n 3 {} bash show.sh"
+    plain = shop.shell(script.format("env"))
+    assert shop.shell(script.format("confsvc exec --")) == plain
+    assert plain.out.splitlines()[:4] == [str(shop.folder), "0027", "77", "3"]
+
+
+def test_the_documents_environment_variables_name_what_was_used(project: Project) -> None:
+    project.manifest("[environments.a]\n[environments.b]\n")
+    (project.folder / "inner").mkdir()
+    for argv, env in ((("-e", "b"), {}), ((), {"CONFSVC_ENV": "b"}), (("--env=b",), {"CONFSVC_ENV": "a"})):
+        done = project.run("exec", *argv, "--", "printenv", "CONFSVC_ENV", "CONFSVC_FILE", env=env, cwd="inner")
+        assert done.out == f"b\n{project.folder}/confsvc.toml\n"
+
+
+def test_the_file_is_named_or_found_from_the_environment(project: Project) -> None:
+    project.write({"confsvc.toml": "x = 1\n", "other/mine.toml": "[settings]\nA = { default = 'a' }\n"})
+    assert project.run("exec", "-f", "other/mine.toml", "--", "printenv", "A").out == "a\n"
+    assert project.run("exec", "--", "printenv", "A", env={"CONFSVC_FILE": "other/mine.toml"}).out == "a\n"
+    assert project.run("--file", "other/mine.toml", "--verbose", "exec", "--", "printenv", "A").out == "a\n"
+
+
+def test_verbose_says_what_is_started_and_json_says_it_as_json(shop: Project) -> None:
+    assert shop.run("exec", "-v", "--", "true").err == "starting true with 2 settings\n"
+    assert shop.run("exec", "-v", "--json", "--", "true").err == '{"note": "starting true with 2 settings"}\n'
+    assert shop.run("exec", "--", "true").err == ""
+
+
+def test_names_can_be_kept_in_one_word(shop: Project) -> None:
+    credentials = {"VAULT_TOKEN": "x", "BAO_ROLE_ID": "y", "VAULT_ROLE_ID": "z"}
+    found = environment_of(shop, "--keep", "VAULT_TOKEN,BAO_ROLE_ID", env=credentials)
+    assert {name: found.get(name) for name in credentials} == {
+        "VAULT_TOKEN": "x",
+        "BAO_ROLE_ID": "y",
+        "VAULT_ROLE_ID": None,
+    }
+
+
+def test_a_deadline_may_be_far_away(shop: Project) -> None:
+    assert shop.run("exec", "--timeout", "300000w", "--", "true").status == 0

@@ -45,7 +45,7 @@ def test_the_command_line_says_this(file: Path, project: Project) -> None:
 
 
 def test_there_are_transcripts() -> None:
-    assert len(FILES) >= 10
+    assert len(FILES) >= 15
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 import json
 import traceback
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 
@@ -155,3 +156,92 @@ def test_nothing_is_left_behind(project: Project) -> None:
         project.run(*argv)
     after = [path for path in sorted(project.folder.rglob("*")) if path.name != "started"]
     assert after == before
+
+
+TYPED = '[settings]\nX = { type = "int", secret = true }\n[environments.app]\n'
+TEXT = '[settings]\nX = { secret = true }\nY = { type = "int" }\n[environments.app.values]\n'
+
+# How a value gets into a run, and is refused there: what is written, and what is said on the way.
+WAYS: dict[str, tuple[dict[str, str | bytes], dict[str, str], list[str]]] = {
+    "process environment": ({"confsvc.toml": TYPED}, {"X": CANARY}, []),
+    "--set": ({"confsvc.toml": TYPED}, {}, ["--set", f"X={CANARY}"]),
+    "default": ({"confsvc.toml": f"[settings]\nX = {{ type = 'int', default = {json.dumps(CANARY)} }}\n"}, {}, []),
+    "values": ({"confsvc.toml": f"{TYPED}values = {{ X = {json.dumps(CANARY)} }}\n"}, {}, []),
+    "file": ({"confsvc.toml": TYPED + 'values = { X = "${file://x}" }\n', "x": CANARY}, {}, []),
+    "field": (
+        {"confsvc.toml": TYPED + 'values = { X = "${file://x#nope}" }\n', "x": json.dumps({"n": CANARY})},
+        {},
+        [],
+    ),
+    "no JSON": ({"confsvc.toml": TYPED + 'values = { X = "${file://x#a}" }\n', "x": "{" + CANARY}, {}, []),
+    "dir": ({"confsvc.toml": TYPED + 'sources = ["dir://s/"]\n', "s/x": CANARY}, {}, []),
+    "colliding": ({"confsvc.toml": TYPED + 'sources = ["dir://s/"]\n', "s/x": CANARY, "s/X": CANARY}, {}, []),
+    "built from": (
+        {"confsvc.toml": TEXT + 'X = "${file://x}"\nY = "${X|urlencode}:${X|base64}:${X}"\n', "x": CANARY},
+        {},
+        [],
+    ),
+    "a NUL": ({"confsvc.toml": TEXT + 'X = "${file://x}"\nY = 1\n', "x": f"{CANARY}\0"}, {}, []),
+    "too large": ({"confsvc.toml": TEXT + 'X = "${file://x}"\nY = 1\n', "x": CANARY * 6000}, {}, []),
+    "a reference": ({"confsvc.toml": TEXT + "Y = 1\n"}, {"X": f"vault://{CANARY}"}, []),
+    "a bare line": ({"confsvc.toml": TYPED + 'sources = ["dotenv://.env"]\n', ".env": f"{CANARY}\nX=x\n"}, {}, []),
+    "unclosed": ({"confsvc.toml": TYPED + 'sources = ["dotenv://.env"]\n', ".env": f"X='{CANARY}\nX=\n"}, {}, []),
+    "not TOML": ({"confsvc.toml": f"{TYPED}x = {CANARY}\n"}, {}, []),
+    "no schema": ({"s/good": CANARY, "s/bad": CANARY.encode() + b"\xff"}, {}, ["--source", "dir://s/"]),
+    "a word too many": ({"confsvc.toml": TYPED}, {}, ["--set", "X", CANARY]),
+    "beside an unknown command": ({"confsvc.toml": TYPED.replace("int", "str")}, {"X": CANARY}, ["--nope"]),
+}
+
+
+@pytest.mark.parametrize("channel", [[], ["-v"], ["--json"], ["--json", "-v"], ["--no-color", "-q"]], ids=" ".join)
+@pytest.mark.parametrize("way", WAYS)
+def test_whatever_way_it_came_it_is_not_said(project: Project, way: str, channel: list[str]) -> None:
+    files, environ, options = WAYS[way]
+    project.write(files)
+    for argv in (["exec", *options, *channel, "--", "touch", "started"], ["check", *options, *channel]):
+        done = project.run(*argv, env=environ)
+        assert find_leaks(CANARY, done.out, done.err) == []
+        if argv[0] == "exec":
+            assert done.status in {64, 65, 78}, done.err
+            assert done.err
+    assert not project.started()
+
+
+# Without options, which the library takes as arguments of the caller's own; and a variable's limits are the command's.
+IN_PYTHON = [way for way, (_, _, options) in WAYS.items() if not options and way not in {"too large", "a NUL"}]
+
+
+@pytest.mark.parametrize("way", IN_PYTHON)
+def test_whatever_way_it_came_no_exception_holds_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, way: str) -> None:
+    files, environ, _ = WAYS[way]
+    Project(tmp_path).write(files)
+    monkeypatch.chdir(tmp_path)
+    for name, text in environ.items():
+        monkeypatch.setenv(name, text)
+    always = warnings.catch_warnings(record=True, action="always")
+    with always as warned, pytest.raises(confsvc.ConfsvcError) as caught:
+        confsvc.resolve(file=str(tmp_path / "confsvc.toml"))
+    assert find_leaks(CANARY, str(caught.value), repr(caught.value), repr(vars(caught.value)), repr(warned)) == []
+    if way not in {"default", "values", "not TOML"}:  # what the manifest itself says is in the frames that read it
+        assert find_leaks(CANARY, caught.value) == []
+
+
+def test_a_failed_build_of_a_template_says_nothing_of_its_parts(store: MemoryStore, tmp_path: Path) -> None:
+    (tmp_path / "confsvc.toml").write_text(
+        '[settings]\nURL = { type = "url" }\nPASSWORD = {}\n[environments.app.values]\n'
+        'PASSWORD = "${memory://doc#GOOD}"\nURL = "${PASSWORD}://${PASSWORD|base64}/${PASSWORD|urlencode}"\n'
+    )
+    with pytest.raises(confsvc.ResolutionError) as caught:
+        confsvc.resolve()
+    assert [problem.message for problem in caught.value.problems] == ["invalid: is not a URL"]
+    assert find_leaks(CANARY, caught.value) == []
+    assert store.reads == {"doc": 1}
+
+
+def test_no_log_holds_it(store: MemoryStore, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(0)
+    with pytest.raises(confsvc.ResolutionError):
+        confsvc.resolve()
+    store.put("doc", {"GOOD": CANARY})
+    confsvc.resolve(only=["GOOD"])
+    assert find_leaks(CANARY, caplog.text) == []

@@ -2,8 +2,11 @@
 
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from confsvc.discovery import find_manifest
 from confsvc.errors import ManifestError, UnknownEnvironmentError, UsageError
@@ -283,3 +286,69 @@ def test_inherited_layers_lie_below(tmp_path: Path) -> None:
 def test_names_that_backends_read_credentials_from_are_known(tmp_path: Path) -> None:
     text = '[backends.vault]\nauth = { method = "approle", secret_id = { env = "MY_SECRET_ID" } }\n'
     assert load(tmp_path, text).credential_names("") == {"MY_SECRET_ID"}
+
+
+WORDS = st.sampled_from(
+    "project settings environments backends sources values extends from optional extra type default A B dev".split()
+)
+TEXTS = st.text(max_size=4) | st.sampled_from(
+    [
+        "int",
+        "enum",
+        "list[int]",
+        "A",
+        "dev",
+        "${A}",
+        "${",
+        "${file://x|trim}",
+        "dotenv://.env",
+        "vault://{project}",
+        "(",
+    ]
+)
+THINGS: st.SearchStrategy[Any] = st.recursive(
+    TEXTS | st.booleans() | st.integers() | st.floats() | st.dates(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(WORDS, inner, max_size=4),
+    max_leaves=12,
+)
+SETTING = st.dictionaries(st.sampled_from(["type", "default", "ge", "choices", "pattern"]), THINGS, max_size=3)
+ENVIRONMENT = st.fixed_dictionaries(
+    {},
+    optional={
+        "extends": st.sampled_from(["dev", "live", ""]),
+        "sources": st.lists(TEXTS, max_size=2),
+        "values": st.dictionaries(WORDS, THINGS, max_size=3),
+        "backends": st.dictionaries(st.sampled_from(["vault", "mine"]), THINGS, max_size=1),
+    },
+)
+MANIFESTS = st.dictionaries(WORDS, THINGS, max_size=4) | st.fixed_dictionaries(
+    {},
+    optional={
+        "settings": st.dictionaries(WORDS, SETTING, max_size=3),
+        "environments": st.dictionaries(st.sampled_from(["dev", "live"]), ENVIRONMENT),
+        "project": TEXTS,
+    },
+)
+
+
+def toml(value: object) -> str:
+    """Write a value as TOML would have it."""
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{toml(key)} = {toml(inner)}" for key, inner in value.items()) + "}"
+    if isinstance(value, list):
+        return "[" + ", ".join(map(toml, value)) + "]"
+    if isinstance(value, str):
+        return '"' + "".join(f"\\U{ord(char):08x}" for char in value) + '"'
+    return str(value).lower()
+
+
+@given(MANIFESTS)
+@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_whatever_it_says_it_loads_or_is_told_where_it_is_wrong(tmp_path: Path, data: dict[str, Any]) -> None:
+    text = "".join(f"{toml(key)} = {toml(value)}\n" for key, value in data.items())
+    try:
+        load(tmp_path, text)
+    except ManifestError as error:
+        assert error.__context__ is None
+        assert all(problem.message for problem in error.problems)
+        assert all("confsvc.toml" in problem.place + problem.message for problem in error.problems)

@@ -1,16 +1,20 @@
 """Precedence, section 4 of the design: one total order, and an error that is never an absence."""
 
+import threading
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from confsvc import registry
+from confsvc.adapter import Outcome
 from confsvc.errors import Denied, Malformed, NotFound, ResolutionError, Throttled, Unauthenticated, Unavailable
 from confsvc.loading import load_manifest
 from confsvc.resolution import Resolution
 from confsvc.resolver import Request, Resolved, resolve_request
-from confsvc.testing.memory import MemoryStore
+from confsvc.testing.memory import MemoryAdapter, MemoryStore
 
 LAYERS = """
 [settings]
@@ -315,3 +319,222 @@ def test_optional_settings_may_be_absent(case: Case) -> None:
 
 def test_not_found_is_the_only_absence() -> None:
     assert [kind for kind in (NotFound, Denied, Malformed) if kind.exit_status == 65] == [NotFound, Malformed]
+
+
+def test_the_whole_order_of_the_layers(case: Case) -> None:
+    """Take the highest layer away, one after another: what is left is the order of the design, from its top."""
+    layers = ["set", "environment", "app", "base", "two", "one", "default"]
+    seen = []
+    for number in range(len(layers)):
+        left = set(layers[number:])
+        for path in ("one", "two", "base", "app"):
+            case.store.put(path, {"X": path} if path in left else {})
+        value = case.resolve(
+            LAYERS,
+            environment="app",
+            environ={"X": "environment"} if "environment" in left else {},
+            given={"X": "set"} if "set" in left else {},
+        )["X"]
+        seen.append(value.text)
+    assert seen == layers
+
+
+def test_the_environment_in_inherited_sources_is_the_one_resolved(case: Case) -> None:
+    text = (
+        'project = "shop"\n[settings]\nX = {}\nY = {}\n[environments.base]\n'
+        'sources = ["memory://{project}/{environment}"]\nvalues = { Y = "${memory://y/{environment}}" }\n'
+        '[environments.app]\nextends = "base"\n'
+    )
+    case.store.put("shop/app", {"X": "x"})
+    case.store.put("y/app", "y")
+    assert case.resolve(text, environment="app").environ() == {"X": "x", "Y": "y"}
+
+
+def test_placeholders_are_for_references_only(case: Case) -> None:
+    text = 'project = "p"\n[settings]\nX = {}\n[environments.app.values]\nX = "{project} ${memory://{project}}"\n'
+    case.store.put("p", "{environment}")
+    assert case.resolve(text)["X"].text == "{project} {environment}"
+
+
+@pytest.mark.parametrize("kind", [Denied, Unavailable])
+def test_an_optional_setting_that_cannot_be_read_is_no_absent_one(case: Case, kind: type[Denied]) -> None:
+    text = SOURCES.replace('"str" }', '"str", required = false }')
+    case.store.put("low", {})
+    case.store.fail("high", kind("says the store"))
+    assert case.fails(text) == {"X": f"{kind.title}: says the store"}
+    assert case.fails(text.replace("required = false", 'default = "d"')) == {"X": f"{kind.title}: says the store"}
+
+
+def test_one_denied_document_fails_only_those_it_might_have(case: Case) -> None:
+    text = '[settings]\nX = {}\nY = {}\n[environments.app]\nsources = ["memory://low", "memory://high"]\n'
+    case.store.put("high", {"Y": "y"})
+    case.store.fail("low", Denied("no"))
+    attempt = case.attempt(text)
+    assert [problem.name for problem in attempt.problems] == ["X"]
+    assert attempt.resolution.environ() == {"Y": "y"}
+
+
+def test_a_lower_value_is_not_asked_about_when_a_higher_one_is_there(case: Case) -> None:
+    for path in ("one", "two"):
+        case.store.put(path, {})
+    case.store.put("app", {"X": "app"})
+    case.store.fail("base", Denied("no"))
+    assert case.resolve(LAYERS, environment="app")["X"].text == "app"
+
+
+def test_a_value_needs_only_what_it_is_made_of(case: Case) -> None:
+    text = (
+        "[settings]\nA = {}\nB = {}\n[environments.app]\nsources = ['memory://doc']\n"
+        "[environments.app.values]\nA = '${B}'\n"
+    )
+    case.store.put("doc", {"B": "b"})
+    assert case.resolve(text, only=frozenset({"A"})).environ() == {"A": "b"}
+    assert case.resolve(text, given={"B": "given"}).environ() == {"A": "given", "B": "given"}
+
+
+def test_a_value_made_of_an_absent_setting_is_absent(case: Case) -> None:
+    text = "[settings]\nA = { default = 'd' }\nB = { required = false }\n[environments.app.values]\nA = 'x${B}'\n"
+    assert case.resolve(text).environ() == {"A": "d"}
+    assert case.fails(text.replace("default = 'd'", "")) == {"A": "missing: no layer has it"}
+
+
+def test_a_cycle_through_a_shadowed_value_is_told_and_does_not_hang(case: Case) -> None:
+    text = (
+        '[settings]\nA = {}\nB = {}\n[environments.base.values]\nB = "${A}"\n'
+        '[environments.app]\nextends = "base"\nvalues = { A = "${B}", B = "${memory://nowhere#x}" }\n'
+    )
+    assert case.fails(text, environment="app")["A"] == "values need each other in a circle"
+
+
+@pytest.mark.parametrize("content", [{"a": None}, {"a": [1]}, {"a": {"b": "c"}}])
+def test_what_is_no_text_does_not_become_part_of_one(case: Case, content: dict[str, Any]) -> None:
+    text = "[settings]\nX = {}\n[environments.app.values]\nX = '<${memory://doc#a}>'\n"
+    case.store.put("doc", content)
+    message = "malformed: it is null, a list or an object, which cannot become part of a text"
+    assert case.fails(text) == {"X": message}
+    assert case.fails(text.replace("#a", "#a|trim")) == {"X": message}
+
+
+def test_a_null_is_no_value_and_no_absence(case: Case) -> None:
+    case.store.put("low", {"X": "low"})
+    case.store.put("high", {"X": None})
+    assert case.fails(SOURCES) == {"X": "invalid: is null"}
+
+
+@pytest.mark.parametrize("text", ["vault://a/b#c", "${vault://a/b#c}", "${memory://x|trim}"])
+def test_no_reference_is_taken_for_a_value_from_where_none_is_resolved(case: Case, text: str) -> None:
+    manifest = "[backends.memory]\n" + SOURCES
+    for options in ({"environ": {"X": text}}, {"given": {"X": text}}):
+        attempt = case.attempt(manifest, **options)
+        (problem,) = attempt.problems
+        assert (problem.name, problem.exit_status) == ("X", 65)
+        assert text not in f"{problem}"
+
+
+def test_what_is_fetched_is_taken_as_it_is(case: Case) -> None:
+    case.store.put("low", {})
+    case.store.put("high", {"X": "vault://a/b#c ${X} {project}"})
+    assert case.resolve(SOURCES)["X"].text == "vault://a/b#c ${X} {project}"
+
+
+def test_with_no_schema_what_is_asked_for_must_be_there(case: Case) -> None:
+    text = '[environments.app]\nsources = ["memory://doc"]\n'
+    case.store.put("doc", {"a": "1", "b": "2"})
+    assert case.resolve(text, only=frozenset({"B"})).environ() == {"B": "2"}
+    assert case.fails(text, only=frozenset({"B", "TYPO"})) == {"TYPO": "missing: it is not in `memory://doc`"}
+
+
+def test_with_no_schema_a_source_that_cannot_be_read_fails_all(case: Case) -> None:
+    text = '[environments.app]\nsources = ["memory://one", "memory://two"]\n'
+    case.store.put("two", {"a": "1"})
+    case.store.fail("one", Denied("no"))
+    with pytest.raises(ResolutionError) as caught:
+        case.resolve(text)
+    assert caught.value.exit_status == 77
+    assert [problem.reference for problem in caught.value.problems] == ["memory://one"]
+
+
+def test_with_no_schema_fields_that_collide_are_told(case: Case) -> None:
+    case.store.put("doc", {"a-b": "1", "a.b": "2"})
+    found = case.fails('[environments.app]\nsources = ["memory://doc"]\n')
+    assert found == {"A_B": "malformed: the fields `a-b` and `a.b` both become `A_B`"}
+
+
+@pytest.mark.parametrize("name", ["a=b", "a\0b"])
+def test_with_no_schema_a_name_must_fit_a_variable(case: Case, name: str) -> None:
+    case.store.put("doc", {"ok": "1"})
+    found = case.fails('[environments.app]\nsources = ["memory://doc"]\n', given={name: "x"})
+    assert found == {name: "invalid: its name cannot be that of an environment variable"}
+
+
+def test_all_backends_are_asked_at_the_same_time(case: Case, monkeypatch: pytest.MonkeyPatch) -> None:
+    meeting = threading.Barrier(2, timeout=20)
+    read = MemoryStore.read
+
+    def wait(store: MemoryStore, path: str) -> Outcome:
+        meeting.wait()
+        return read(store, path)
+
+    monkeypatch.setattr(MemoryStore, "read", wait)
+    text = (
+        '[settings]\nX = {}\nY = {}\n[backends.left]\nadapter = "memory"\n[backends.right]\nadapter = "memory"\n'
+        '[environments.app.values]\nX = "${left://doc#X}"\nY = "${right://doc#Y}"\n'
+    )
+    case.store.put("doc", {"X": "x", "Y": "y"})
+    assert case.resolve(text).environ() == {"X": "x", "Y": "y"}
+
+
+def test_documents_are_told_apart_by_their_parameters_and_not_by_their_fields(case: Case) -> None:
+    class Versioned(MemoryAdapter):
+        parameters = frozenset({"version"})
+
+    registry.register("memory", Versioned)
+    text = (
+        "[settings]\nA = {}\nB = {}\nC = {}\n[environments.app.values]\n"
+        "A = '${memory://doc#a}'\nB = '${memory://doc#b}'\nC = '${memory://doc?version=1#a}'\n"
+    )
+    case.store.put("doc", {"a": "1", "b": "2"})
+    assert case.resolve(text).environ() == {"A": "1", "B": "2", "C": "1"}
+    assert case.store.reads == {"doc": 2}
+
+
+def test_a_resolution_cannot_be_changed(case: Case) -> None:
+    found = case.resolve(SOURCES, given={"X": "1"})
+    with pytest.raises(TypeError):
+        found["X"] = "2"  # type: ignore[index]
+    found.environ()["X"] = "2"
+    assert found["X"].text == "1"
+
+
+def test_an_origin_says_where_from_which_version_and_when(case: Case) -> None:
+    case.store.put("low", {})
+    case.store.put("high", {"X": "x"}, version="7")
+    before = time.time()
+    origin = case.resolve(SOURCES)["X"].origin
+    assert (origin.layer, origin.reference, origin.version) == ("source", "memory://high", "7")
+    assert origin.read_at is not None
+    assert before <= origin.read_at <= time.time()
+    assert str(origin) == "source memory://high (version 7)"
+    assert str(case.resolve(SOURCES, given={"X": "1"})["X"].origin) == "--set"
+
+
+@pytest.mark.parametrize(
+    ("errors", "status"),
+    [
+        ([Denied, Malformed, Unavailable, Throttled], 77),
+        ([Malformed, Unavailable, Throttled], 65),
+        ([Throttled, Unavailable], 69),
+        ([Throttled], 75),
+        ([Unauthenticated, Unavailable], 77),
+    ],
+)
+def test_the_highest_ranking_problem_gives_the_exit_status(case: Case, errors: list[type[Denied]], status: int) -> None:
+    names = [f"S{number}" for number in range(len(errors))]
+    text = "[settings]\n" + "".join(f"{name} = {{}}\n" for name in names) + "[environments.app.values]\n"
+    text += "".join(f"{name} = '${{memory://{name}}}'\n" for name in names)
+    for name, kind in zip(names, errors, strict=True):
+        case.store.fail(name, kind("says the store"))
+    with pytest.raises(ResolutionError) as caught:
+        case.resolve(text)
+    assert caught.value.exit_status == status
+    assert len(caught.value.problems) == len(errors)
