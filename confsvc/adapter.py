@@ -27,10 +27,12 @@ __all__ = [
     "Document",
     "Lease",
     "LeaseKeeper",
+    "Locator",
     "Outcome",
     "Storer",
     "import_submodule",
     "is_bootstrap",
+    "lasting_clock",
     "parse_json",
     "plain_json",
 ]
@@ -47,6 +49,14 @@ _BOOTSTRAP = frozenset(
 def is_bootstrap(name: str) -> bool:
     """Tell whether the environment variable ``name`` holds a credential, or an option, of confsvc itself."""
     return name in _BOOTSTRAP or name.startswith("CONFSVC_")
+
+
+def lasting_clock() -> float:
+    """Return seconds from some moment on, which also pass while the machine sleeps and which nobody can set.
+
+    What a store counts in is such time: a lease goes on while a laptop sleeps.
+    """
+    return time.clock_gettime(getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))
 
 
 class Deadline:
@@ -212,4 +222,16 @@ class LeaseKeeper(Protocol):
 
     def revoke(self, lease: Lease, *, deadline: Deadline) -> None:
         """End it now, and what was made for it. Raises `AdapterError` or `DeadlineError`."""
+        ...
+
+    def release(self, *, deadline: Deadline) -> None:
+        """End every lease that this adapter read, and every login it made. What fails ends by itself later."""
+        ...
+
+
+class Locator(Protocol):
+    """An adapter that reads files."""
+
+    def paths(self, reference: Reference) -> Sequence[str]:
+        """Return the absolute paths of the files and folders that ``reference`` is read from."""
         ...

@@ -61,7 +61,8 @@ class Resolved(NamedTuple):
 class Assembly:
     """From decisions to values: validation, text, and every problem in order."""
 
-    def __init__(self, plan: Plan, fetched: Fetched, manifest: Manifest) -> None:
+    def __init__(self, plan: Plan, fetched: Fetched, manifest: Manifest, *, static: bool = False) -> None:
+        self._static = static
         self._plan = plan
         self._fetched = fetched
         self._manifest = manifest
@@ -98,7 +99,8 @@ class Assembly:
     def _decide(self, setting: Setting) -> Found | None:
         outcome = self._decider.decide(setting.name)
         if isinstance(outcome, Found):
-            return outcome if self._is_usable(setting.name, outcome) else None
+            is_usable = self._is_usable(setting.name, outcome) and self._is_lasting(setting.name, outcome)
+            return outcome if is_usable else None
         if isinstance(outcome, Failed):
             self._fail(setting.name, outcome)
         elif setting.required:
@@ -113,6 +115,17 @@ class Assembly:
         message = f"invalid: it is a reference that was not resolved ({found.origin})"
         hint = "references are resolved in the manifest's `values`, as `${scheme://path#field}`"
         self._problems[name] = Problem("invalid", message, name, exit_status=65, hint=hint)
+        return False
+
+    def _is_lasting(self, name: str, found: Found) -> bool:
+        """What has a lease ends while the process runs: not for those who want what stays."""
+        lease = found.origin.lease
+        if lease is None or not self._static:
+            return True
+        message = f"it has a lease of {lease.duration:.0f} s, which nobody would renew"
+        hint = "`--watch` keeps it alive and brings the next one; without `--require-static` it is taken as it is"
+        reference = found.origin.reference
+        self._problems[name] = Problem("leased", message, name, reference, exit_status=65, hint=hint)
         return False
 
     def _backend_names(self) -> Mapping[str, object]:

@@ -7,18 +7,21 @@ from confsvc._suggest import did_you_mean
 from confsvc.adapter import Deadline
 from confsvc.assembly import Assembly, Resolved
 from confsvc.errors import UsageError
-from confsvc.fetching import fetch_documents
+from confsvc.fetching import Fetched, Pool, fetch_documents
 from confsvc.manifest import Manifest
-from confsvc.plan import make_plan
+from confsvc.plan import Plan, make_plan
 from confsvc.schema import Schema
 
-__all__ = ["TIMEOUT", "Request", "Resolved", "resolve_request"]
+__all__ = ["TIMEOUT", "Request", "Resolved", "assemble", "plan_request", "resolve_request"]
 
 TIMEOUT = 30.0
 
 
 class Request(NamedTuple):
-    """What is asked for. ``environ`` is the process environment; ``given`` is ``--set``; ``timeout`` is in seconds."""
+    """What is asked for. ``environ`` is the process environment; ``given`` is ``--set``; ``timeout`` is in seconds.
+
+    With ``static`` a value that has a lease is a problem: nobody is going to renew it.
+    """
 
     manifest: Manifest
     environment: str = ""
@@ -29,22 +32,36 @@ class Request(NamedTuple):
     timeout: float = TIMEOUT
     environ: Mapping[str, str] = {}
     read_all: bool = False
+    static: bool = False
 
 
 def resolve_request(request: Request, *, deadline: Deadline | None = None) -> Resolved:
-    """Resolve, as far as possible.
+    """Resolve, as far as possible. What a failed resolution leased is given back.
 
     Raises:
         ManifestError: the environment is unknown, or what is written makes no sense with this schema.
         UsageError: no environment was chosen, or ``given`` or ``only`` name what is not declared.
 
     """
+    plan = plan_request(request)
+    pool = Pool()
+    fetched = fetch_documents(plan.documents, plan.backends, deadline or Deadline(request.timeout), pool)
+    resolved = assemble(request, plan, fetched)
+    if resolved.problems:
+        pool.release()
+    else:
+        pool.close()
+    return resolved
+
+
+def plan_request(request: Request) -> Plan:
+    """Return what has to be read. Does no I/O, and raises what `resolve_request` does."""
     manifest = request.manifest
     environment = manifest.environment(manifest.choose(request.environment))
     schema = request.schema or manifest.schema
     process = _process_layer(request, schema)
     _check_names(request, schema)
-    plan = make_plan(
+    return make_plan(
         manifest,
         environment,
         schema,
@@ -54,8 +71,11 @@ def resolve_request(request: Request, *, deadline: Deadline | None = None) -> Re
         only=request.only,
         read_all=request.read_all,
     )
-    fetched = fetch_documents(plan.documents, plan.backends, deadline or Deadline(request.timeout))
-    return Assembly(plan, fetched, manifest).assemble()
+
+
+def assemble(request: Request, plan: Plan, fetched: Fetched) -> Resolved:
+    """Return what becomes of ``fetched``, the outcome of every document of ``plan``."""
+    return Assembly(plan, fetched, request.manifest, static=request.static).assemble()
 
 
 def _process_layer(request: Request, schema: Schema | None) -> dict[str, str]:

@@ -70,10 +70,7 @@ class VaultAdapter:
 
     def renew(self, lease: Lease, *, deadline: Deadline) -> Lease:
         """See ``confsvc.adapter.LeaseKeeper``."""
-        from confsvc_vault.leases import renew_lease
-
-        session = self._open(deadline)
-        return _raised(renew_lease(session.server, lease, session.login(deadline).token.reveal(), deadline))
+        return _raised(self._open(deadline).renew(lease, deadline))
 
     def revoke(self, lease: Lease, *, deadline: Deadline) -> None:
         """See ``confsvc.adapter.LeaseKeeper``."""
@@ -81,6 +78,11 @@ class VaultAdapter:
 
         session = self._open(deadline)
         _raised(revoke_lease(session.server, lease, session.login(deadline).token.reveal(), deadline))
+
+    def release(self, *, deadline: Deadline) -> None:
+        """See ``confsvc.adapter.LeaseKeeper``."""
+        if self._session is not None:
+            self._session.release(deadline)
 
     def close(self) -> None:
         """Give back the login, unless it was given to us or a lease hangs on it."""

@@ -1,29 +1,48 @@
 """Becoming somebody: a token that was given, or one that a login brings."""
 
 from collections.abc import Mapping
+from math import inf
 from typing import NamedTuple
 
-from confsvc.adapter import Backend, Deadline
+from confsvc.adapter import Backend, Deadline, lasting_clock
 from confsvc.errors import ConfsvcError, Unauthenticated, Unavailable
+from confsvc.http import Answer, Call
 from confsvc.secret import Secret
+from confsvc_vault.answers import number_of, object_of, table_of
 from confsvc_vault.auth import Auth
 from confsvc_vault.errors import of_login
 from confsvc_vault.hvac_session import hvac_client, last_status
 from confsvc_vault.methods import log_in
-from confsvc_vault.server import Server
+from confsvc_vault.server import Server, headers_for
 from confsvc_vault.tokens import checked_token, given_token
 
-__all__ = ["Login", "become"]
+__all__ = ["Login", "become", "renew_login"]
 
 
 class Login(NamedTuple):
-    """Who we are. ``is_ours``: the token was made for this process. ``life`` is its own in seconds, zero if endless."""
+    """Who we are.
+
+    ``is_ours``: the token was made for this process. ``life`` is its own in seconds, zero if it has no end that we know
+    of; ``since`` is when that was said, on the lasting clock.
+    """
 
     token: Secret[str]
     who: str
     is_ours: bool
     is_revocable: bool = False
+    is_renewable: bool = False
     life: float = 0.0
+    since: float = 0.0
+
+    @property
+    def left(self) -> float:
+        """How many seconds it still lives."""
+        return max(0.0, self.since + self.life - lasting_clock()) if self.life else inf
+
+    @property
+    def is_old(self) -> bool:
+        """Whether two thirds of its life are over."""
+        return self.left < self.life / 3
 
 
 def become(backend: Backend, server: Server, deadline: Deadline, expect: int) -> Login:
@@ -37,6 +56,7 @@ def become(backend: Backend, server: Server, deadline: Deadline, expect: int) ->
     auth = Auth(backend)
     if auth.method == "token":
         return _given(backend, via_agent=server.configuration.via_agent)
+    began = lasting_clock()
     answer = _sent(auth, server, deadline, expect)
     found = answer.get("auth") if isinstance(answer, Mapping) else None
     token = found.get("client_token") if isinstance(found, Mapping) else None
@@ -48,8 +68,23 @@ def become(backend: Backend, server: Server, deadline: Deadline, expect: int) ->
         f"role `{auth.role}`" if auth.role else f"the login with `{auth.method}`",
         is_ours=True,
         is_revocable=found.get("token_type") != "batch",
+        is_renewable=found.get("renewable") is True,
         life=float(life) if isinstance(life, int) else 0.0,
+        since=began,
     )
+
+
+def renew_login(login: Login, server: Server, deadline: Deadline) -> Login:
+    """Return ``login`` with the life that the server grants it once more, as it is where that is none."""
+    began = lasting_clock()
+    headers = headers_for(login.token.reveal(), server.configuration.namespace)
+    call = Call("POST", "/v1/auth/token/renew-self", headers, b"{}")
+    answer = server.send([call], deadline=deadline, methods=frozenset({"POST"}))[0]
+    if not isinstance(answer, Answer) or answer.status != 200:
+        return login
+    found = table_of(object_of(answer), "auth")
+    life = float(number_of(found.get("lease_duration")))
+    return login._replace(life=life, since=began, is_renewable=found.get("renewable") is True) if life else login
 
 
 def _given(backend: Backend, *, via_agent: bool) -> Login:

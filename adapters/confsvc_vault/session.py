@@ -1,11 +1,12 @@
-"""Being logged in at a server, for as long as a resolution takes."""
+"""Being logged in at a server, for as long as a resolution takes, or as somebody watches."""
 
 from collections.abc import Sequence
 
-from confsvc.adapter import Backend, Deadline, Document
-from confsvc.errors import AdapterError, Denied, Unauthenticated
+from confsvc.adapter import Backend, Deadline, Document, Lease
+from confsvc.errors import AdapterError, DeadlineError, Denied, Unauthenticated
 from confsvc.http import Answer, Call
-from confsvc_vault.login import Login, become
+from confsvc_vault.login import Login
+from confsvc_vault.logins import Logins
 from confsvc_vault.paths import Target
 from confsvc_vault.reading import Found, read_targets
 from confsvc_vault.server import Server, headers_for
@@ -19,13 +20,11 @@ _MIRRORS = ("/v1/sys/internal/ui/mounts", "/v1/auth/token/lookup-self")
 
 
 class Session:
-    """One login, made when it is first needed, and what is done with it."""
+    """A login, made when it is first needed and kept alive, and what is done with it."""
 
     def __init__(self, backend: Backend, server: Server) -> None:
-        self._backend = backend
         self._server = server
-        self._login: Login | None = None
-        self._keeps_token = False
+        self._logins = Logins(backend, server)
 
     @property
     def server(self) -> Server:
@@ -34,9 +33,7 @@ class Session:
 
     def login(self, deadline: Deadline, expect: int = 0) -> Login:
         """Return who we are. Raises what `become` does."""
-        if self._login is None:
-            self._login = become(self._backend, self._server, deadline, expect)
-        return self._login
+        return self._logins.current(deadline, expect)
 
     def read(self, targets: Sequence[Target], deadline: Deadline) -> dict[Target, Found]:
         """Return the outcome of each of ``targets``. Where our token has died, log in once more, and read again."""
@@ -47,22 +44,35 @@ class Session:
             found.update(self._once_more(denied, login, deadline))
         return found
 
+    def renew(self, lease: Lease, deadline: Deadline) -> Lease | AdapterError | DeadlineError:
+        """Ask for as much time again as ``lease`` was given, and return what is granted, which may be less."""
+        from confsvc_vault.leases import renew_lease
+
+        login = self.login(deadline)  # first, as no lease outlives it
+        renewed = renew_lease(self._server, lease, login.token.reveal(), deadline)
+        return self._logins.limited(renewed) if isinstance(renewed, Lease) else renewed
+
+    def release(self, deadline: Deadline) -> None:
+        """End the leases that were read here, and our logins."""
+        from confsvc_vault.leases import revoke_lease
+
+        for lease in self._logins.leases_of_others():
+            revoke_lease(self._server, Lease(lease, 0.0, renewable=False), self._token(deadline), deadline)
+        self._logins.give_back(deadline)
+
     def close(self, deadline: Deadline | None) -> None:
         """Give a token that was made for us back, unless a lease ends with it. Says nothing where that fails."""
-        login = self._login
-        if login is not None and login.is_ours and login.is_revocable and not self._keeps_token and deadline:
+        if deadline and not self._logins.have_leases:
             # If it cannot be revoked now it ends by itself soon, and what was read with it is good.
-            self._revoke(login, Deadline(min(_FAREWELL, deadline.remaining())))
-        self._login = None
+            self._logins.give_back(Deadline(min(_FAREWELL, deadline.remaining())))
         self._server.close()
+
+    def _token(self, deadline: Deadline) -> str:
+        return self.login(deadline).token.reveal()
 
     def _read(self, targets: Sequence[Target], login: Login, deadline: Deadline) -> dict[Target, Found]:
         found = read_targets(self._server, targets, login, deadline, is_alive=lambda: self._is_alive(login, deadline))
-        leased = [outcome for outcome in found.values() if isinstance(outcome, Document) and outcome.lease]
-        # Revoking the token would revoke them too, and nobody stays to do it later.
-        self._keeps_token = self._keeps_token or bool(leased)
-        for document in leased:
-            _note_the_end(document, login)
+        self._logins.note_leases([one for one in found.values() if isinstance(one, Document)], login)
         return found
 
     def _is_alive(self, login: Login, deadline: Deadline) -> bool:
@@ -81,20 +91,8 @@ class Session:
                 hint="log in again",
             )
             return dict.fromkeys(denied, error)
-        self._login = None
+        self._logins.forget()
         try:
             return self._read(denied, self.login(deadline, len(denied)), deadline)
         except AdapterError as error:
             return dict.fromkeys(denied, error)
-
-    def _revoke(self, login: Login, deadline: Deadline) -> None:
-        headers = headers_for(login.token.reveal(), self._server.configuration.namespace)
-        call = Call("POST", "/v1/auth/token/revoke-self", headers)
-        self._server.send([call], deadline=deadline, methods=frozenset({"POST"}))
-
-
-def _note_the_end(document: Document, login: Login) -> None:
-    """Say where a lease is longer than it looks: no lease outlives the token it was made with."""
-    if login.is_ours and document.lease and 0 < login.life < document.lease.duration:
-        note = f"its lease of {document.lease.duration:.0f} s ends with the login's token, after {login.life:.0f} s"
-        document.notes = (*document.notes, note)

@@ -36,7 +36,7 @@ def store(adapter: VaultAdapter, text: str, fields: dict[str, Any], expected: st
 
 def test_it_has_every_optional_ability(adapter: VaultAdapter) -> None:
     abilities: tuple[Describer, Storer, LeaseKeeper] = (adapter, adapter, adapter)  # for mypy to see
-    assert all(callable(getattr(abilities[0], name)) for name in ("describe", "store", "renew", "revoke"))
+    assert all(callable(getattr(abilities[0], name)) for name in ("describe", "store", "renew", "revoke", "release"))
 
 
 def test_a_secret_is_described_without_being_read(bao: Bao) -> None:

@@ -9,7 +9,7 @@ import pytest
 from confsvc import registry
 from confsvc.adapter import Backend, Deadline, Document, Outcome
 from confsvc.errors import ConfsvcError, DeadlineError, InternalError, ManifestError, NotFound
-from confsvc.fetching import fetch_documents
+from confsvc.fetching import Pool, fetch_documents
 from confsvc.reference import Reference
 from confsvc.testing import find_leaks
 
@@ -43,7 +43,7 @@ def fetch(*kinds: type[Any], seconds: float = 10) -> dict[str, Document | Confsv
     references = [Reference(f"b{number}", "x") for number in range(len(kinds))]
     backends = {f"b{n}": Backend(f"b{n}", f"b{n}", {}, "/", {}) for n in range(len(kinds))}
     makers = {f"b{number}": kind for number, kind in enumerate(kinds)}
-    found = fetch_documents(references, backends, Deadline(seconds), make=lambda b: makers[b.name](b))
+    found = fetch_documents(references, backends, Deadline(seconds), Pool(lambda b: makers[b.name](b)))
     return {reference.scheme: outcome for reference, outcome in found.items()}
 
 
@@ -176,5 +176,5 @@ def test_one_backend_gets_all_its_references_in_one_call() -> None:
 
     references = [Reference("b", path) for path in ("one", "two", "three")]
     backends = {"b": Backend("b", "b", {}, "/", {})}
-    fetch_documents(references, backends, Deadline(10), make=Listening)
+    fetch_documents(references, backends, Deadline(10), Pool(Listening))
     assert asked == [["one", "two", "three"]]
