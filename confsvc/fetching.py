@@ -138,9 +138,7 @@ def _side_by_side(works: Mapping[str, tuple[Callable[..., None], tuple[Any, ...]
         worker.join(min(deadline.remaining(), threading.TIMEOUT_MAX))
 
 
-def _answers(
-    adapter: Adapter, references: Sequence[Reference], question: tuple[_Ask, type]
-) -> dict[Reference, object]:
+def _answers(adapter: Adapter, references: Sequence[Reference], question: tuple[_Ask, type]) -> dict[Reference, object]:
     ask, kind = question
     found: object
     try:

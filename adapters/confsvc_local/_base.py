@@ -5,6 +5,7 @@ from typing import ClassVar
 
 from confsvc.adapter import Backend, Deadline, Outcome
 from confsvc.reference import Reference
+from confsvc_local._reading import resolve_path
 
 __all__ = ["LocalAdapter"]
 
@@ -23,6 +24,10 @@ class LocalAdapter:
     def fetch(self, references: Sequence[Reference], *, deadline: Deadline) -> Mapping[Reference, Outcome]:
         """See ``confsvc.adapter.Adapter``."""
         return {reference: self._read(reference, deadline) for reference in references}
+
+    def paths(self, reference: Reference) -> Sequence[str]:
+        """See ``confsvc.adapter.Locator``."""
+        return [resolve_path(self._backend, reference.path)]
 
     def _read(self, reference: Reference, deadline: Deadline) -> Outcome:
         raise NotImplementedError

@@ -6,7 +6,7 @@ https://kubernetes.io/docs/concepts/configuration/configmap/#mounted-configmaps-
 """
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from confsvc.adapter import Deadline, Document, Outcome
 from confsvc.errors import AdapterError, Malformed, NotFound
@@ -22,11 +22,16 @@ _PROJECTED = "..data"
 class DirectoryAdapter(LocalAdapter):
     """Reads folders of small files. An empty path is ``$CREDENTIALS_DIRECTORY``, where systemd puts credentials."""
 
-    def _read(self, reference: Reference, deadline: Deadline) -> Outcome:
+    def paths(self, reference: Reference) -> Sequence[str]:
+        """See ``confsvc.adapter.Locator``."""
         path = reference.path or self._backend.environ.get("CREDENTIALS_DIRECTORY", "")
-        if not path:
+        return [resolve_path(self._backend, path)] if path else []
+
+    def _read(self, reference: Reference, deadline: Deadline) -> Outcome:
+        paths = self.paths(reference)
+        if not paths:
             return NotFound("`CREDENTIALS_DIRECTORY` is not set, and the reference names no folder")
-        found = _read_folder(resolve_path(self._backend, path), deadline)
+        found = _read_folder(paths[0], deadline)
         return found if isinstance(found, AdapterError) else Document(found, secret=False)
 
 

@@ -1,5 +1,7 @@
 """``env://NAME`` and ``env://?prefix=SHOP_``: this process's own environment."""
 
+from collections.abc import Sequence
+
 from confsvc.adapter import Deadline, Document, Outcome
 from confsvc.errors import Malformed, NotFound
 from confsvc.reference import Reference
@@ -13,6 +15,11 @@ class EnvironmentAdapter(LocalAdapter):
 
     parameters = frozenset({"prefix"})
     keeps_names = True
+
+    def paths(self, reference: Reference) -> Sequence[str]:
+        """Return none: the environment of a process that runs is its own affair."""
+        del reference
+        return []
 
     def _read(self, reference: Reference, deadline: Deadline) -> Outcome:
         deadline.check()

@@ -1,0 +1,115 @@
+"""What was read last of every document of a plan, and reading again only what moved."""
+
+from collections.abc import Iterable, Sequence
+
+from confsvc.adapter import Deadline, Description, Document
+from confsvc.errors import (
+    ConfsvcError,
+    DeadlineError,
+    Denied,
+    NotFound,
+    Problem,
+    Throttled,
+    Unauthenticated,
+    Unavailable,
+)
+from confsvc.fetching import Pool, describe_documents, fetch_documents
+from confsvc.plan import Plan
+from confsvc.reference import Reference
+from confsvc.watching.files import Signature, signature
+
+__all__ = ["Reader"]
+
+# Nobody could be asked, or nobody answers us: that says nothing about the document.
+_SILENCE = (Unavailable, Throttled, DeadlineError, Unauthenticated, Denied)
+
+
+class Reader:
+    """Keeps what was ``seen`` of every document. What could not be read is in ``failing``; what was seen stands.
+
+    It is not for several threads at once.
+    """
+
+    def __init__(self, plan: Plan, pool: Pool) -> None:
+        self._plan = plan
+        self._pool = pool
+        self._signatures: dict[Reference, Signature | None] = {}
+        self._paths = {reference: self._paths_of(reference) for reference in plan.documents}
+        self._undescribed: set[Reference] = set()
+        self.seen: dict[Reference, Document | ConfsvcError] = {}
+        self.failing: dict[Reference, ConfsvcError] = {}
+
+    @property
+    def files(self) -> list[str]:
+        """The files and folders that are read."""
+        return [path for paths in self._paths.values() if paths for path in paths]
+
+    def is_local(self, reference: Reference) -> bool:
+        """Whether ``reference`` is read from this machine's files."""
+        return self._paths[reference] is not None
+
+    def read(self, references: Iterable[Reference], timeout: float) -> None:
+        """Read ``references``. What cannot be reached is failing from then on, until it can."""
+        wanted = list(references)
+        for reference in wanted:  # before reading, so that what changes meanwhile is seen the next time
+            paths = self._paths[reference]
+            if paths is not None:
+                self._signatures[reference] = signature(paths)
+        found = fetch_documents(wanted, self._plan.backends, Deadline(timeout), self._pool)
+        for reference, outcome in found.items():
+            if isinstance(outcome, _SILENCE) and reference in self.seen:
+                self.failing[reference] = outcome
+            else:
+                self.seen[reference] = outcome
+                self.failing.pop(reference, None)
+
+    def moved(self, timeout: float, *, local_only: bool = False) -> list[Reference]:
+        """Return what may be another than it was, without reading a value where there is a way to tell.
+
+        What has a lease is not among them: reading it makes another one.
+        """
+        documents = [r for r in self._plan.documents if not (local_only and not self.is_local(r))]
+        documents = [r for r in documents if not self._is_leased(r)]
+        remote = [r for r in documents if not self.is_local(r) and self._can_tell(r)]
+        described = describe_documents(remote, self._plan.backends, Deadline(timeout), self._pool) if remote else {}
+        return [r for r in documents if self._has_moved(r, described.get(r))]
+
+    def problems(self) -> tuple[Problem, ...]:
+        """Return what is wrong with those that are failing."""
+        return tuple(error.problem(reference=str(reference)) for reference, error in self.failing.items())
+
+    def _has_moved(self, reference: Reference, outcome: Description | ConfsvcError | None) -> bool:
+        seen = self.seen.get(reference)
+        if self.is_local(reference):
+            known = self._signatures.get(reference)
+            return known is None or reference in self.failing or signature(self._paths[reference] or ()) != known
+        if isinstance(outcome, Description):
+            is_same = isinstance(seen, Document) and outcome.version == seen.version and not outcome.state
+            return not is_same or self._is_back(reference)
+        if isinstance(outcome, NotFound) and isinstance(seen, NotFound):
+            return self._is_back(reference)
+        if isinstance(outcome, _SILENCE) and not isinstance(outcome, Denied):
+            self.failing[reference] = outcome
+            return False
+        if outcome is not None and not isinstance(outcome, NotFound):
+            self._undescribed.add(reference)  # the store keeps no such record, or not for us: its value is read instead
+        return True
+
+    def _is_back(self, reference: Reference) -> bool:
+        """Whether ``reference`` was failing. Then it is read once more: asking may be allowed where reading is not."""
+        return self.failing.pop(reference, None) is not None
+
+    def _can_tell(self, reference: Reference) -> bool:
+        seen = self.seen.get(reference)
+        has_version = isinstance(seen, NotFound) or (isinstance(seen, Document) and bool(seen.version))
+        return has_version and reference not in self._undescribed
+
+    def _is_leased(self, reference: Reference) -> bool:
+        seen = self.seen.get(reference)
+        return isinstance(seen, Document) and seen.lease is not None
+
+    def _paths_of(self, reference: Reference) -> Sequence[str] | None:
+        """Return where ``reference`` is read from, None where that is not on this machine."""
+        adapter = self._pool.take(self._plan.backends[reference.scheme])
+        locate = getattr(adapter, "paths", None)  # isinstance with a protocol imports inspect, ast and more
+        return tuple(locate(reference)) if callable(locate) else None

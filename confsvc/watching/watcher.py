@@ -1,0 +1,208 @@
+"""The engine: look, read what moved, validate, and tell of a change when its time has come."""
+
+import random
+import threading
+from collections.abc import Callable, Mapping
+from math import inf
+from typing import NamedTuple
+
+from confsvc.adapter import lasting_clock
+from confsvc.errors import Problem
+from confsvc.fetching import Pool
+from confsvc.reference import Reference
+from confsvc.resolution import Resolution, Value
+from confsvc.resolver import Request, assemble, plan_request
+from confsvc.watching.events import Changed, Event, Outage, Recovered, Rejected
+from confsvc.watching.files import FileAlarm
+from confsvc.watching.leases import Leases
+from confsvc.watching.pace import Gate, Pace
+from confsvc.watching.reader import Reader
+
+__all__ = ["Watcher"]
+
+_LOCAL = 1.0  # seconds between two looks at files that no alarm is set on
+_LONGEST = 8  # times the interval: how far apart the looks get while nobody answers
+
+
+class _Waiting(NamedTuple):
+    """A change that is not told yet."""
+
+    resolution: Resolution
+    names: tuple[str, ...]
+
+
+class Watcher:
+    """Watches the settings of one request. `start` resolves them, `run` then tells what happens, until `stop`.
+
+    `start` and `run` are for one thread; `poke` and `stop` may be called from any, and from signal handlers.
+    """
+
+    def __init__(self, request: Request, pace: Pace) -> None:
+        self._request = request
+        self._pace = pace
+        self._plan = plan_request(request)
+        self._pool = Pool(keeps=True)
+        self._reader = Reader(self._plan, self._pool)
+        self._leases = Leases(self._plan, self._pool)
+        self._gate = Gate(pace)
+        self._alarm: FileAlarm | None = None
+        self._wake = threading.Event()
+        self._is_stopping = False
+        self._is_poked = False
+        self._current: Resolution | None = None
+        self._waiting: _Waiting | None = None
+        self._rejected: tuple[Problem, ...] = ()
+        self._unjudged: list[Reference] = []
+        self._failing_since = 0.0
+        self._failures = 0
+        self._next_look = 0.0
+        self._next_local = 0.0
+
+    def start(self) -> Resolution:
+        """Resolve for the first time.
+
+        Raises:
+            ResolutionError: something is wrong; what was leased is given back.
+
+        """
+        now = lasting_clock()
+        self._reader.read(self._plan.documents, self._request.timeout)
+        resolved = assemble(self._request, self._plan, self._reader.seen)
+        if resolved.problems:
+            self.close()
+        self._current = resolved.unwrap()
+        self._leases.take(self._reader.seen, now)
+        if self._reader.files:
+            self._alarm = FileAlarm(self._reader.files, self._wake_up)
+        self._plan_looks(lasting_clock())
+        return self._current
+
+    def run(self, tell: Callable[[Event], None]) -> None:
+        """Watch until `stop`. ``tell`` is called in this thread, and may take its time."""
+        while not self._is_stopping:
+            self._wake.wait(min(max(0.0, self._due() - lasting_clock()), threading.TIMEOUT_MAX))
+            is_woken = self._wake.is_set()
+            self._wake.clear()
+            if not self._is_stopping:
+                self._step(tell, is_woken=is_woken)
+
+    def poke(self) -> None:
+        """Look now, at everything."""
+        self._is_poked = True
+        self._wake.set()
+
+    def stop(self) -> None:
+        """Make `run` return soon."""
+        self._is_stopping = True
+        self._wake.set()
+
+    def close(self) -> None:
+        """Give back leases and logins, within a second or two. `run` must have returned, or is not waited for."""
+        if self._alarm:
+            self._alarm.close()
+        self._pool.release()
+
+    def _wake_up(self) -> None:
+        self._wake.set()
+
+    def _due(self) -> float:
+        return min(self._next_look, self._next_local, self._leases.due(), self._gate.opens())
+
+    def _step(self, tell: Callable[[Event], None], *, is_woken: bool) -> None:
+        now = lasting_clock()
+        moved = self._look(now, is_woken=is_woken)
+        ended = self._renew()
+        expires = self._leases.ends(ended)
+        again = [*moved, *(reference for reference in ended if reference not in moved)]
+        if again:
+            self._reader.read(again, self._request.timeout)
+            self._leases.take(self._reader.seen, now)
+            self._unjudged += again
+        self._tell_of_outages(tell)
+        # While something cannot be read, a set would be half new and half old.
+        if self._unjudged and not self._reader.failing:
+            self._judge(tell, expires)
+        if self._waiting and self._gate.opens() <= lasting_clock():
+            self._hand_over(tell)
+        self._plan_looks(now)
+
+    def _look(self, now: float, *, is_woken: bool) -> list[Reference]:
+        """Return what moved, as far as it is time to look."""
+        if self._is_poked or now >= self._next_look:
+            self._is_poked = False
+            self._next_look = self._next_local = 0.0
+            return self._reader.moved(self._request.timeout)
+        if is_woken or now >= self._next_local:
+            self._next_local = 0.0
+            return self._reader.moved(self._request.timeout, local_only=True)
+        return []
+
+    def _renew(self) -> list[Reference]:
+        """Keep leases alive. Returns what must be read anew."""
+        ended, silent, renewed = self._leases.renew(self._request.timeout, again=self._pace.interval)
+        self._reader.failing.update(silent)
+        for reference in renewed:
+            self._reader.failing.pop(reference, None)
+        return ended
+
+    def _judge(self, tell: Callable[[Event], None], expires: float) -> None:
+        """Validate what was read, and let it wait for its time if it is valid and another."""
+        is_local = all(self._reader.is_local(reference) for reference in self._unjudged)
+        self._unjudged = []
+        resolved = assemble(self._request, self._plan, self._reader.seen)
+        if resolved.problems:
+            self._drop()
+            if resolved.problems != self._rejected:
+                self._rejected = resolved.problems
+                tell(Rejected(resolved.problems))
+            return
+        self._rejected = ()
+        names = _changed(self._current, resolved.resolution)
+        if not names:
+            self._drop()
+            self._current = resolved.resolution  # its versions may be newer
+            return
+        self._waiting = _Waiting(resolved.resolution, names)
+        self._gate.offer(lasting_clock(), is_local=is_local, expires=expires)
+
+    def _drop(self) -> None:
+        self._waiting = None
+        self._gate.withdraw()
+
+    def _hand_over(self, tell: Callable[[Event], None]) -> None:
+        if self._waiting:
+            self._current, names = self._waiting
+            self._waiting = None
+            self._gate.tell(lasting_clock())
+            tell(Changed(self._current, names))
+
+    def _tell_of_outages(self, tell: Callable[[Event], None]) -> None:
+        now = lasting_clock()
+        if self._reader.failing and not self._failing_since:
+            self._failing_since = now
+            tell(Outage(self._reader.problems()))
+        elif self._failing_since and not self._reader.failing:
+            began, self._failing_since = self._failing_since, 0.0
+            tell(Recovered(now - began))
+
+    def _plan_looks(self, now: float) -> None:
+        """Say when to look next: not all replicas at the same moment, and less often while nobody answers."""
+        interval = self._pace.interval
+        if self._next_look <= now:
+            self._failures = self._failures + 1 if self._reader.failing else 0
+            stretch = min(2**self._failures, _LONGEST)
+            self._next_look = now + interval * stretch * random.uniform(0.9, 1.0)  # noqa: S311 - no secret
+        if self._next_local <= now:
+            needs_looking = self._reader.files and not (self._alarm and self._alarm.is_set)
+            self._next_local = now + min(interval, _LOCAL) if needs_looking else inf
+
+
+def _changed(old: Resolution | None, new: Resolution) -> tuple[str, ...]:
+    """Return the names whose value is another, in the order of the new set, those that are gone last."""
+    before: Mapping[str, Value] = old or {}
+    names = [name for name, value in new.items() if name not in before or _differs(before[name], value)]
+    return (*names, *(name for name in before if name not in new))
+
+
+def _differs(one: Value, other: Value) -> bool:
+    return one.data != other.data or one.text != other.text
