@@ -3,7 +3,7 @@
 import argparse
 import os
 from collections.abc import Sequence
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 from confsvc._suggest import did_you_mean
 from confsvc.cli import output
@@ -13,7 +13,12 @@ from confsvc.resolution import Resolution
 from confsvc.resolver import TIMEOUT, Request, Resolved, resolve_request
 from confsvc.types import parse_duration
 
-__all__ = ["Parser", "attempt", "request_of", "resolve"]
+if TYPE_CHECKING:
+    from confsvc.watching.pace import Pace
+
+__all__ = ["Parser", "attempt", "pace_of", "positive_seconds", "request_of", "resolve"]
+
+_CALM = 10.0  # seconds between two changes, unless people look more often, or say otherwise
 
 
 class _Formatter(argparse.RawDescriptionHelpFormatter):
@@ -63,6 +68,14 @@ class Parser(argparse.ArgumentParser):
         group.add_argument("--override", action="store_true", help="the process environment decides nothing")
         group.add_argument("--timeout", metavar="TIME", help=f"for everything together, default {TIMEOUT:g}s")
 
+    def pace_options(self, switch: str, text: str) -> None:
+        """Add ``switch``, which makes the command stay and takes an interval, and what says how fast it acts."""
+        group = self.add_argument_group("watching")
+        group.add_argument(switch, metavar="INTERVAL", nargs="?", const="", help=text)
+        group.add_argument("--debounce", metavar="TIME", help="wait until nothing has moved for so long (500ms)")
+        group.add_argument("--min-interval", metavar="TIME", help="between two changes (the interval, at most 10s)")
+        group.add_argument("--splay", metavar="TIME", help="wait a random part of it (the interval; 0s for files)")
+
     def options(self) -> dict[str, str]:
         """Return every option of the command with its help, for completion."""
         return {name: str(action.help or "") for name, action in self._option_string_actions.items()}
@@ -103,7 +116,7 @@ def request_of(args: argparse.Namespace, *, read_all: bool = False) -> Request:
         given=_given(args.set),
         only=only,
         override=args.override,
-        timeout=_timeout(args.timeout),
+        timeout=positive_seconds("--timeout", args.timeout, TIMEOUT),
         read_all=read_all,
     )
 
@@ -136,11 +149,40 @@ def _given(pairs: Sequence[str]) -> dict[str, str]:
     return given
 
 
-def _timeout(text: str | None) -> float:
+def pace_of(args: argparse.Namespace, switch: str) -> "Pace":
+    """Return the pace that the options of ``pace_options`` ask for."""
+    from confsvc.watching.pace import Pace
+
+    plain = Pace()
+    interval = positive_seconds(f"--{switch}", getattr(args, switch) or None, plain.interval)
+    splay = None if args.splay is None else _seconds("--splay", args.splay)
+    return Pace(
+        interval,
+        debounce=plain.debounce if args.debounce is None else _seconds("--debounce", args.debounce),
+        minimum=min(interval, _CALM) if args.min_interval is None else _seconds("--min-interval", args.min_interval),
+        splay=min(interval, plain.interval) if splay is None else splay,
+        local_splay=0.0 if splay is None else splay,
+    )
+
+
+def positive_seconds(option: str, text: str | None, default: float) -> float:
+    """Return the duration ``text`` in seconds, ``default`` where there is none.
+
+    Raises:
+        UsageError: it is none, or none that one can wait for.
+
+    """
     if text is None:
-        return TIMEOUT
+        return default
+    seconds = _seconds(option, text)
+    if not seconds:
+        raise UsageError(f"{option} takes a duration above zero, such as 30s")
+    return seconds
+
+
+def _seconds(option: str, text: str) -> float:
     duration = parse_duration(text)
-    if duration is None or duration.total_seconds() <= 0:
-        raise UsageError(f"--timeout takes a duration such as 30s, not `{text}`")
-    seconds: float = duration.total_seconds()
+    seconds = duration.total_seconds() if duration is not None else -1.0
+    if seconds < 0:
+        raise UsageError(f"{option} takes a duration such as 30s, not `{text}`")
     return seconds

@@ -9,7 +9,19 @@ from collections.abc import Iterable, Sequence
 
 from confsvc.errors import ConfsvcError, OutputError, Problem, ResolutionError
 
-__all__ = ["configure", "count", "note", "printable", "report", "table", "warn", "write", "write_json"]
+__all__ = [
+    "configure",
+    "count",
+    "inform",
+    "note",
+    "printable",
+    "report",
+    "table",
+    "trouble",
+    "warn",
+    "write",
+    "write_json",
+]
 
 _RED, _YELLOW, _BOLD, _RESET = "\x1b[31m", "\x1b[33m", "\x1b[1m", "\x1b[0m"
 
@@ -95,6 +107,32 @@ def note(message: str) -> None:
         _say(dumps({"note": message}, ensure_ascii=False))
     else:
         _say(printable(message))
+
+
+def inform(message: str, **data: object) -> None:
+    """Say on stderr what a command that stays has done. ``-q`` silences it; ``--json`` has ``data`` besides."""
+    if _state["quiet"]:
+        return
+    if _state["json"]:
+        from json import dumps
+
+        _say(dumps({"info": message, **data}, ensure_ascii=False))
+    else:
+        _say(f"confsvc: {printable(message)}")
+
+
+def trouble(message: str, problems: Sequence[Problem]) -> None:
+    """Warn with one aligned line for each problem. ``-q`` silences it."""
+    if _state["quiet"]:
+        return
+    if _state["json"]:
+        from json import dumps
+
+        data = {"warning": message, "problems": [problem._asdict() for problem in problems]}
+        _say(dumps(data, ensure_ascii=False))
+        return
+    warn(message)
+    _say(table([_row(problem) for problem in problems]))
 
 
 def report(error: ConfsvcError) -> None:

@@ -1,16 +1,12 @@
 """Looking for a value where it must not be: in text and in exceptions, whatever it was encoded as."""
 
-import re
 import sys
-from base64 import b64encode, urlsafe_b64encode
-from collections.abc import Callable, Iterator, Mapping
-from html import escape
-from json import dumps
+from collections.abc import Iterator, Mapping
 from secrets import token_hex
 from traceback import walk_tb
 from types import BuiltinFunctionType, FrameType, FunctionType, MethodType, ModuleType
-from urllib.parse import quote, quote_plus
 
+from confsvc._encodings import encodings_of, to_bytes
 from confsvc.secret import Secret
 
 __all__ = ["encodings_of", "find_leaks", "make_canary"]
@@ -25,44 +21,6 @@ _OPAQUE = (Secret, type, ModuleType, FunctionType, BuiltinFunctionType, MethodTy
 def make_canary() -> str:
     """Return a value that stands nowhere else, with characters that every encoding changes."""
     return f"cnry {token_hex(8)}/+%\"'é"
-
-
-def encodings_of(value: str) -> dict[str, bytes]:
-    """Return ``value`` as it could appear: raw, quoted, hexadecimal, and in base64 at each of three offsets.
-
-    Raises:
-        ValueError: ``value`` is empty, which is everywhere.
-
-    """
-    if not value:
-        message = "an empty value is everywhere"
-        raise ValueError(message)
-    data = _encoded(value)
-    texts = {
-        "json": dumps(value)[1:-1],
-        "json utf-8": dumps(value, ensure_ascii=False)[1:-1],
-        "repr": repr(value)[1:-1],
-        "ascii": ascii(value)[1:-1],
-        "repr of bytes": repr(data)[2:-1],
-        "html": escape(value),
-        "url": quote(data, safe=""),
-        "url path": quote(data),
-        "form": quote_plus(data),
-        "hex": data.hex(),
-        "upper-case hex": data.hex().upper(),
-    }
-    found = {"raw": data} | {name: _encoded(text) for name, text in texts.items()}
-    found["lower-case url"] = re.sub(rb"%..", lambda match: match[0].lower(), found["url"])
-    for offset in range(3):
-        found[f"base64 at {offset}"] = _in_base64(data, offset, b64encode)
-        found[f"url-safe base64 at {offset}"] = _in_base64(data, offset, urlsafe_b64encode)
-    return {name: needle for name, needle in found.items() if needle}
-
-
-def _in_base64(data: bytes, offset: int, encode: Callable[[bytes], bytes]) -> bytes:
-    """Return the characters that stand for ``data`` alone when ``offset`` bytes stand before it, and any after it."""
-    whole = (offset + len(data)) * 8 // 6
-    return encode(b"\0" * offset + data)[(0, 2, 3)[offset] : whole]
 
 
 def find_leaks(value: str, *places: object) -> list[str]:
@@ -117,8 +75,8 @@ def _shown(place: object) -> Iterator[bytes]:
     if isinstance(place, bytes | bytearray):
         yield bytes(place)
     else:
-        yield _encoded(str(place))
-    yield _encoded(repr(place))
+        yield to_bytes(str(place))
+    yield to_bytes(repr(place))
 
 
 def _around(error: BaseException) -> Iterator[object]:
@@ -144,7 +102,7 @@ def _locals_of(error: BaseException, running: set[FrameType]) -> Iterator[bytes]
     """Yield what a crash reporter that captures variables would send."""
     for frame, _ in walk_tb(error.__traceback__):
         if frame not in running:
-            yield from (_encoded(_repr(local)) for local in frame.f_locals.values())
+            yield from (to_bytes(_repr(local)) for local in frame.f_locals.values())
 
 
 def _repr(local: object) -> str:
@@ -152,11 +110,3 @@ def _repr(local: object) -> str:
         return repr(local)
     except Exception:  # noqa: BLE001 - what a constructor left half done cannot be shown, so it shows nothing
         return ""
-
-
-def _encoded(text: str) -> bytes:
-    """Return UTF-8. Bytes that were no UTF-8 when they were read become themselves again."""
-    try:
-        return text.encode(errors="surrogateescape")
-    except UnicodeEncodeError:
-        return text.encode(errors="surrogatepass")

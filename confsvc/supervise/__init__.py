@@ -1,0 +1,1 @@
+"""Staying as a small parent of the command, where it must hear of changes."""
