@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
-from confsvc.adapter import Backend, Content, Deadline, Document, Outcome
+from confsvc.adapter import Backend, Content, Deadline, Description, Document, Outcome
 from confsvc.errors import AdapterError, NotFound, Throttled, Unavailable
 from confsvc.reference import Reference
 
@@ -15,21 +15,25 @@ __all__ = ["MemoryAdapter", "MemoryStore"]
 class MemoryStore:
     """What ``memory://`` references read.
 
-    ``reads`` counts the reads of each path, ``batches`` the fetches. Every fetch takes ``delay`` seconds.
+    ``reads`` counts the reads of each path, ``batches`` the fetches, ``described`` how often somebody asked for a
+    version alone. Every fetch takes ``delay`` seconds.
     """
 
     def __init__(self) -> None:
         self.reads: Counter[str] = Counter()
+        self.described: Counter[str] = Counter()
         self.batches = 0
         self.delay = 0.0
         self._documents: dict[str, Document] = {}
+        self._versions: Counter[str] = Counter()
         self._failures: dict[str, AdapterError] = {}
         self._is_down = False
         self._throttles = 0
 
-    def put(self, path: str, content: Content, *, version: str = "1", secret: bool = True) -> None:
-        """Store a document: text, bytes, or a mapping of fields."""
-        self._documents[path] = Document(content, version=version, secret=secret)
+    def put(self, path: str, content: Content, *, version: str = "", secret: bool = True) -> None:
+        """Store a document: text, bytes, or a mapping of fields. Without ``version`` it gets the next number."""
+        self._versions[path] += 1
+        self._documents[path] = Document(content, version=version or str(self._versions[path]), secret=secret)
         self._failures.pop(path, None)
 
     def remove(self, path: str) -> None:
@@ -58,6 +62,15 @@ class MemoryStore:
     def read(self, path: str) -> Outcome:
         """Read one document as the switches say."""
         self.reads[path] += 1
+        return self._answer(path)
+
+    def describe(self, path: str) -> Description | AdapterError:
+        """Tell the version of a document, as the switches say."""
+        self.described[path] += 1
+        found = self._answer(path)
+        return Description(found.version) if isinstance(found, Document) else found
+
+    def _answer(self, path: str) -> Outcome:
         if self._is_down:
             return Unavailable("the store is switched off")
         if self._throttles:
@@ -86,9 +99,19 @@ class MemoryAdapter:
 
     def fetch(self, references: Sequence[Reference], *, deadline: Deadline) -> Mapping[Reference, Outcome]:
         """See ``confsvc.adapter.Adapter``."""
-        deadline.check()
         self.store.batches += 1
+        self._wait(deadline)
+        return {reference: self.store.read(reference.path) for reference in references}
+
+    def describe(
+        self, references: Sequence[Reference], *, deadline: Deadline
+    ) -> Mapping[Reference, Description | AdapterError]:
+        """See ``confsvc.adapter.Describer``."""
+        self._wait(deadline)
+        return {reference: self.store.describe(reference.path) for reference in references}
+
+    def _wait(self, deadline: Deadline) -> None:
+        deadline.check()
         if self.store.delay:
             time.sleep(min(self.store.delay, deadline.remaining()))
             deadline.check()
-        return {reference: self.store.read(reference.path) for reference in references}
