@@ -26,15 +26,15 @@ class Logins:
         """Whether anything that was read ends with one of them."""
         return bool(self._leases)
 
-    def current(self, deadline: Deadline, expect: int = 0) -> Login:
+    def current(self, deadline: Deadline, expect: int = 0, needed: float = 0.0) -> Login:
         """Return the login to use: the one there is, made to live longer, or replaced, once it is old.
 
-        ``expect`` is how many reads follow. Raises what `become` does.
+        ``expect`` is how many reads follow; ``needed`` is for how many seconds it had better live. Raises as `become`.
         """
         login = self._current
         if login is None:
             login = become(self._backend, self._server, deadline, expect)
-        elif login.is_ours and login.is_old:
+        elif login.is_ours and (login.is_old or login.left < needed):
             login = self._younger(login, deadline, expect)
         self._current = login
         return login

@@ -48,7 +48,7 @@ class Session:
         """Ask for as much time again as ``lease`` was given, and return what is granted, which may be less."""
         from confsvc_vault.leases import renew_lease
 
-        login = self.login(deadline)  # first, as no lease outlives it
+        login = self._logins.current(deadline, needed=lease.duration)  # first, as no lease outlives it
         renewed = renew_lease(self._server, lease, login.token.reveal(), deadline)
         return self._logins.limited(renewed) if isinstance(renewed, Lease) else renewed
 

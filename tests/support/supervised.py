@@ -66,8 +66,8 @@ class Running:
 
 
 def until(is_so: Callable[[], bool], why: Callable[[], object] = lambda: "") -> None:
-    """Wait until something is so; it fails where that does not come within 15 seconds."""
-    end = time.monotonic() + 15
+    """Wait until something is so; it fails where that does not come within 40 seconds."""
+    end = time.monotonic() + 40
     while not is_so():
         assert time.monotonic() < end, why()
         time.sleep(0.01)
