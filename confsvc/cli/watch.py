@@ -54,7 +54,8 @@ def main(argv: list[str]) -> int:
         pace = pace._replace(splay=0.0)
     request = request_of(args)
     watcher = Watcher(request, pace)
-    _end_with(watcher)
+    running: list[subprocess.Popen[bytes]] = []
+    _end_with(watcher, running)
     resolution = watcher.start()
     for warning in resolution.warnings:
         output.warn(warning)
@@ -62,7 +63,14 @@ def main(argv: list[str]) -> int:
 
     def tell(event: Event) -> None:
         _print(event)
-        if hook and isinstance(event, Changed) and (message := _run(hook, request, event)):
+        if not (hook and isinstance(event, Changed)):
+            return
+        try:
+            environ = _environ(hook, request, event)
+        except ConfsvcError as error:
+            output.trouble("the new settings cannot be handed to the hook", error.problems)
+            return
+        if message := _run(hook, environ, running):
             output.warn(message)
 
     watcher.run(tell)
@@ -78,10 +86,12 @@ def _hook(args: argparse.Namespace) -> _Hook | None:
     return _Hook(action.command, positive_seconds("--hook-timeout", args.hook_timeout, _HOOK_TIMEOUT))
 
 
-def _end_with(watcher: Watcher) -> None:
-    """Give back what was leased, then end, when a signal says so."""
+def _end_with(watcher: Watcher, running: list["subprocess.Popen[bytes]"]) -> None:
+    """Give back what was leased, then end with the hook, when a signal says so."""
 
     def end(number: int, _frame: object) -> None:
+        for process in running:
+            process.kill()
         watcher.close()
         os._exit(128 + number)
 
@@ -134,23 +144,33 @@ def _data(event: Event) -> Mapping[str, object]:
     return {"event": kind, "problems": [problem._asdict() for problem in event.problems]}
 
 
-def _run(hook: _Hook, request: Request, changed: Changed) -> str:
-    """Run the hook with the new settings in its environment, and wait for it. Returns what went wrong."""
+def _environ(hook: _Hook, request: Request, changed: Changed) -> dict[str, str]:
+    """Return what the hook gets: what a command would, and the names of what changed."""
     resolution = changed.resolution
     credentials = request.manifest.credential_names(resolution.environment)
     environ = child_environment(request.environ, resolution, credentials=credentials)
     environ["CONFSVC_CHANGED"] = " ".join(changed.names)
+    check_size(environ, hook.words, resolution)
+    return environ
+
+
+def _run(hook: _Hook, environ: Mapping[str, str], running: list["subprocess.Popen[bytes]"]) -> str:
+    """Run the hook, and wait for it. Returns what went wrong."""
     encoded = {name.encode(errors="surrogateescape"): t.encode(errors="surrogateescape") for name, t in environ.items()}
     try:
-        check_size(environ, hook.words, resolution)
         file = find_command(hook.words[0], environ.get("PATH"))
-        status = subprocess.run(
-            list(hook.words), executable=file, env=encoded, timeout=hook.timeout, check=False
-        ).returncode
+        process = subprocess.Popen(list(hook.words), executable=file, env=encoded)
     except ConfsvcError as error:
         return f"the hook cannot be run: {error.message}"
     except OSError as error:
         return f"the hook cannot be run: {os.strerror(error.errno or 0).lower()}"
+    running.append(process)
+    try:
+        status = process.wait(hook.timeout)
     except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
         return f"the hook took longer than {hook.timeout:g} s and was killed"
+    finally:
+        running.clear()
     return f"the hook failed with status {status if status >= 0 else 128 - status}" if status else ""
