@@ -153,7 +153,7 @@ class Supervisor:
         now = lasting_clock()
         if self._is_restarting:
             self._start()
-        elif not self._is_ending and (wait := self._restarts.wait(now)) is not None:
+        elif status and not self._is_ending and (wait := self._restarts.wait(now)) is not None:
             self._start_at = now + wait
             self._say.warn(f"the command ended with status {status} just after a restart; starting it in {wait:g} s")
         else:
