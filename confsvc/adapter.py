@@ -5,10 +5,11 @@ than it was asked for, never raises for what a backend said, and never turns an 
 """
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import ClassVar, NamedTuple, Protocol
 
+from confsvc._json import compact as compact_json
 from confsvc._json import parse as parse_json
 from confsvc._json import plain as plain_json
 from confsvc._light import import_submodule
@@ -30,11 +31,14 @@ __all__ = [
     "Locator",
     "Outcome",
     "Storer",
+    "compact_json",
     "import_submodule",
     "is_bootstrap",
     "lasting_clock",
+    "on_progress",
     "parse_json",
     "plain_json",
+    "progress",
 ]
 
 Content = str | bytes | Mapping[str, object]
@@ -57,6 +61,20 @@ def lasting_clock() -> float:
     What a store counts in is such time: a lease goes on while a laptop sleeps.
     """
     return time.clock_gettime(getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))
+
+
+_listeners: list[Callable[[str, int], None]] = []
+
+
+def progress(what: str, done: int) -> None:
+    """Tell whoever wants to know that ``done`` parts of ``what`` are there: for reads that take many round trips."""
+    for listener in _listeners:
+        listener(what, done)
+
+
+def on_progress(listener: Callable[[str, int], None] | None) -> None:
+    """Have ``listener`` hear of `progress` from now on, from any thread; None for nobody."""
+    _listeners[:] = [listener] if listener else []
 
 
 class Deadline:

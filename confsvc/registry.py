@@ -18,6 +18,8 @@ GROUP = "confsvc.adapters"
 # The adapters that ship with confsvc. Asking importlib.metadata for entry points costs more than a whole start, so the
 # ones we know are not asked for; a test holds this table against the entry points in pyproject.toml.
 BUILTIN = {
+    "aws-sm": "confsvc_aws.adapter:SecretsManagerAdapter",
+    "aws-ssm": "confsvc_aws.adapter:ParameterStoreAdapter",
     "bao": "confsvc_vault.adapter:VaultAdapter",
     "dir": "confsvc_local.directory:DirectoryAdapter",
     "dotenv": "confsvc_local.dotenv:DotenvAdapter",

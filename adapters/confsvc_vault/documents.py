@@ -4,8 +4,7 @@ from collections.abc import Mapping
 
 from confsvc.adapter import Document, Lease, Outcome
 from confsvc.errors import AdapterError, DeadlineError, Denied, Malformed, NotFound, Unavailable
-from confsvc.http import Answer
-from confsvc_vault.answers import number_of, object_of, table_of
+from confsvc.http import Answer, number_of, object_of, table_of
 from confsvc_vault.errors import of_status
 from confsvc_vault.paths import Mount, Target
 from confsvc_vault.server import Heard

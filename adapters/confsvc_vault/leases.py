@@ -5,8 +5,7 @@ from json import dumps
 
 from confsvc.adapter import Deadline, Lease
 from confsvc.errors import AdapterError, DeadlineError, Malformed
-from confsvc.http import Answer, Call
-from confsvc_vault.answers import number_of, object_of
+from confsvc.http import Answer, Call, number_of, object_of
 from confsvc_vault.errors import of_status
 from confsvc_vault.server import Heard, Server, headers_for
 

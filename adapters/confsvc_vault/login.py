@@ -6,9 +6,8 @@ from typing import NamedTuple
 
 from confsvc.adapter import Backend, Deadline, lasting_clock
 from confsvc.errors import ConfsvcError, Unauthenticated, Unavailable
-from confsvc.http import Answer, Call
+from confsvc.http import Answer, Call, number_of, object_of, table_of
 from confsvc.secret import Secret
-from confsvc_vault.answers import number_of, object_of, table_of
 from confsvc_vault.auth import Auth
 from confsvc_vault.errors import of_login
 from confsvc_vault.hvac_session import hvac_client, last_status

@@ -4,8 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from confsvc.adapter import Deadline, Description
 from confsvc.errors import AdapterError, DeadlineError, Malformed, NotFound
-from confsvc.http import Answer, Call
-from confsvc_vault.answers import number_of, object_of, table_of
+from confsvc.http import Answer, Call, number_of, object_of, table_of
 from confsvc_vault.documents import denied
 from confsvc_vault.errors import of_status
 from confsvc_vault.login import Login

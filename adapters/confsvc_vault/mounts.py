@@ -4,12 +4,11 @@
 paths in the same mount, so paths are grouped by their first segment, and what is not in the mount found by more.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from confsvc.adapter import Deadline
 from confsvc.errors import AdapterError, DeadlineError, Malformed
-from confsvc.http import Answer, Call
-from confsvc_vault.answers import data_of, table_of
+from confsvc.http import Answer, Call, object_of, table_of
 from confsvc_vault.errors import of_status
 from confsvc_vault.paths import Mount, Target, escape
 from confsvc_vault.server import Heard, Server, headers_for
@@ -91,10 +90,17 @@ def _located(target: Target, heard: Heard) -> Located:
 
 
 def _mount_of(answer: Answer) -> Mount | None:
-    data = data_of(answer)
+    data = _data_of(answer)
     path, kind = data.get("path"), data.get("type")
     if not isinstance(path, str) or not isinstance(kind, str) or not path.endswith("/"):
         return None
     if kind not in {"kv", "generic"}:
         return Mount(path, kind, 0)
     return Mount(path, "kv", 2 if str(table_of(data, "options").get("version")) == "2" else 1)
+
+
+def _data_of(answer: object) -> Mapping[str, object]:
+    """Return the ``data`` of a successful answer, empty for anything else."""
+    if not isinstance(answer, Answer) or answer.status != 200:
+        return {}
+    return table_of(object_of(answer), "data")

@@ -6,8 +6,7 @@ from threading import Thread
 
 from confsvc.adapter import Deadline
 from confsvc.errors import AdapterError, ConfsvcError, DeadlineError, ManifestError, Unavailable
-from confsvc.http import Answer, Call, Client, Origin, RetryPolicy, parse_origin
-from confsvc_vault.answers import object_of
+from confsvc.http import Answer, Call, Client, Origin, RetryPolicy, object_of, parse_origin
 from confsvc_vault.configuration import Configuration
 
 __all__ = ["Heard", "Server", "headers_for"]

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from confsvc.adapter import Deadline, plain_json
 from confsvc.errors import AdapterError, ConfsvcError, DeadlineError, Denied, Malformed
-from confsvc_vault.answers import number_of
+from confsvc.http import number_of
 from confsvc_vault.documents import denied
 from confsvc_vault.errors import of_hvac
 from confsvc_vault.hvac_session import hvac_client, last_status

@@ -4,10 +4,22 @@ It follows no redirect, uses no proxy, reads no environment variable and no netr
 answer that is not whole. docs/http.md tells what it does and what it refuses.
 """
 
+from confsvc.http.answers import number_of, object_of, table_of
 from confsvc.http.client import Client
 from confsvc.http.messages import Answer, Call
 from confsvc.http.origin import Origin, parse_origin
 from confsvc.http.retry import RetryPolicy
 from confsvc.http.tls import Tls
 
-__all__ = ["Answer", "Call", "Client", "Origin", "RetryPolicy", "Tls", "parse_origin"]
+__all__ = [
+    "Answer",
+    "Call",
+    "Client",
+    "Origin",
+    "RetryPolicy",
+    "Tls",
+    "number_of",
+    "object_of",
+    "parse_origin",
+    "table_of",
+]

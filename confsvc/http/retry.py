@@ -18,7 +18,8 @@ class RetryPolicy(NamedTuple):
 
     A request is sent at most ``attempts`` times. Those whose method is not in ``methods`` may change something: they
     are tried again only where nothing of them was sent. An answer with one of ``statuses`` is tried again, unless
-    ``veto`` says that it will not get better (a sealed store, say). The wait before attempt n is anything from nothing
+    ``veto`` says that it will not get better (a sealed store, say), and so is one that ``also`` says is worth it, for
+    stores that tell by more than the status. The wait before attempt n is anything from nothing
     to ``base`` times 2 to the power of n - 2 seconds, ``cap`` at most: many programs that start together must not come
     back together.
     """
@@ -29,9 +30,12 @@ class RetryPolicy(NamedTuple):
     methods: frozenset[str] = frozenset({"GET", "HEAD", "LIST"})
     statuses: frozenset[int] = frozenset({429, 500, 502, 503, 504})
     veto: Callable[[Answer], bool] | None = None
+    also: Callable[[Answer], bool] | None = None
 
     def mends(self, answer: Answer) -> bool:
         """Tell whether another try may bring a better answer than ``answer``."""
+        if self.also and self.also(answer):
+            return True
         return answer.status in self.statuses and not (self.veto and self.veto(answer))
 
 

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from aws import Aws, run_moto
 from openbao import Bao, run_bao
 
 
@@ -13,4 +14,11 @@ def bao(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bao]:
     with run_bao(tmp_path_factory.mktemp("bao")) as server:
         server.mount("kv1", "kv", options={"version": "1"})
         server.mount("team/kv", "kv", options={"version": "2"})
+        yield server
+
+
+@pytest.fixture(scope="session")
+def aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Aws]:
+    """Secrets Manager and Parameter Store, as moto has them."""
+    with run_moto(tmp_path_factory.mktemp("moto")) as server:
         yield server

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from aws import Aws, run_moto
 from openbao import Bao, run_bao
 
 
@@ -14,3 +15,17 @@ def bao(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bao]:
         server.mount("kv1", "kv", options={"version": "1"})
         server.mount("team/kv", "kv", options={"version": "2"})
         yield server
+
+
+@pytest.fixture(scope="session")
+def moto(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Aws]:
+    """Secrets Manager and Parameter Store, as moto has them."""
+    with run_moto(tmp_path_factory.mktemp("moto")) as server:
+        yield server
+
+
+@pytest.fixture
+def aws(moto: Aws) -> Iterator[Aws]:
+    """The same, which lets everybody in unless a test guards it."""
+    yield moto
+    moto.guard(10**9)

@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 
 from confsvc.adapter import parse_json
-from confsvc.http import Answer
+from confsvc.http.messages import Answer
 
-__all__ = ["data_of", "number_of", "object_of", "table_of"]
+__all__ = ["number_of", "object_of", "table_of"]
 
 
 def object_of(answer: Answer) -> Mapping[str, object]:
@@ -22,13 +22,6 @@ def table_of(found: Mapping[str, object], key: str) -> Mapping[str, object]:
     """Return the object ``found[key]``, empty if it is none."""
     inner = found.get(key)
     return inner if isinstance(inner, Mapping) else {}
-
-
-def data_of(answer: object) -> Mapping[str, object]:
-    """Return the ``data`` of a successful answer, empty for anything else."""
-    if not isinstance(answer, Answer) or answer.status != 200:
-        return {}
-    return table_of(object_of(answer), "data")
 
 
 def number_of(value: object) -> int:

@@ -1,0 +1,220 @@
+"""``aws-sm://shop/prod#password`` and ``aws-ssm:///shop/prod/url``: what both have in common, and what not."""
+
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
+
+from confsvc.adapter import Backend, Deadline, Description, Outcome
+from confsvc.errors import AdapterError, ConfsvcError, DeadlineError, Malformed
+from confsvc.reference import Reference
+from confsvc_aws.options import OPTIONS, PARAMETER_STORE, SECRETS_MANAGER
+
+if TYPE_CHECKING:
+    from confsvc_aws.api import Api
+    from confsvc_aws.credentials import Identity
+    from confsvc_aws.names import ParameterName, SecretName
+    from confsvc_aws.secrets import SecretReader
+
+__all__ = ["ParameterStoreAdapter", "SecretsManagerAdapter"]
+
+Name = TypeVar("Name", "SecretName", "ParameterName")
+_Many = Callable[["Api", Sequence[Name], Deadline], Mapping[Name, Any]]
+
+
+class _AwsAdapter(Generic[Name]):
+    """Asks one service, in each region that references name."""
+
+    options: ClassVar[Mapping[str, Mapping[str, object]]] = OPTIONS
+    parameters: ClassVar[frozenset[str]] = frozenset()
+    local: ClassVar[bool] = False
+    keeps_names: ClassVar[bool] = False
+    _service: ClassVar[str]
+
+    def __init__(self, backend: Backend) -> None:
+        self._backend = backend
+        self._identity: Identity | None = None
+        self._apis: dict[str, Api] = {}
+
+    def fetch(self, references: Sequence[Reference], *, deadline: Deadline) -> Mapping[Reference, Outcome]:
+        """See ``confsvc.adapter.Adapter``.
+
+        Raises:
+            DeadlineError: nothing was heard of some of ``references`` in time.
+            ManifestError: the backend's table cannot be used.
+
+        """
+        return self._ask(references, deadline, self._read)
+
+    def describe(
+        self, references: Sequence[Reference], *, deadline: Deadline
+    ) -> Mapping[Reference, Description | AdapterError]:
+        """See ``confsvc.adapter.Describer``."""
+        return self._ask(references, deadline, self._describe)
+
+    def store(
+        self, reference: Reference, fields: Mapping[str, object], *, deadline: Deadline, expected: str | None = None
+    ) -> str:
+        """See ``confsvc.adapter.Storer``."""
+        deadline.check()
+        name = self._name(reference)
+        if isinstance(name, Malformed):
+            raise name
+        stored = self._store(self._api(name.region), name, fields, deadline, expected)
+        if isinstance(stored, ConfsvcError):
+            raise stored
+        return stored
+
+    def close(self) -> None:
+        """Close the connections."""
+        for api in self._apis.values():
+            api.close()
+        self._apis.clear()
+
+    def _name(self, reference: Reference) -> Name | Malformed:
+        raise NotImplementedError
+
+    def _read(self, api: "Api", names: Sequence[Name], deadline: Deadline) -> Mapping[Name, Any]:
+        raise NotImplementedError
+
+    def _describe(self, api: "Api", names: Sequence[Name], deadline: Deadline) -> Mapping[Name, Any]:
+        raise NotImplementedError
+
+    def _store(
+        self, api: "Api", name: Name, fields: Mapping[str, object], deadline: Deadline, expected: str | None
+    ) -> str | AdapterError | DeadlineError:
+        raise NotImplementedError
+
+    def _ask(self, references: Sequence[Reference], deadline: Deadline, ask: "_Many[Name]") -> dict[Reference, Any]:
+        deadline.check()
+        names = {reference: self._name(reference) for reference in references}
+        regions: dict[str, list[Name]] = {}
+        for name in names.values():
+            if not isinstance(name, Malformed):
+                regions.setdefault(name.region, []).append(name)
+        found: dict[Any, Any] = {}
+        apis = {region: self._api(region) for region in regions}
+        workers = [
+            threading.Thread(target=_into, args=(found, ask, apis[region], regions[region], deadline), daemon=True)
+            for region in list(regions)[1:]
+        ]
+        for worker in workers:
+            worker.start()
+        for region in list(regions)[:1]:  # most have one, which needs no thread
+            _into(found, ask, apis[region], regions[region], deadline)
+        for worker in workers:
+            worker.join(deadline.remaining())
+        late = DeadlineError(f"no answer within {deadline.seconds:g} s")
+        return {
+            reference: name if isinstance(name, Malformed) else _clean(found.get(name, late))
+            for reference, name in names.items()
+        }
+
+    def _api(self, region: str) -> "Api":
+        # Here, as a manifest that only mentions this adapter imports this module.
+        from confsvc_aws.api import Api
+        from confsvc_aws.credentials import Identity
+        from confsvc_aws.places import region_of
+
+        if self._identity is None:
+            self._identity = Identity(self._backend)
+        if region not in self._apis:
+            options, environ = self._backend.options, self._backend.environ
+            is_said = region or options.get("region") or environ.get("AWS_REGION") or environ.get("AWS_DEFAULT_REGION")
+            found = "" if is_said else self._identity.region()
+            where = region or region_of(self._backend, found)
+            self._apis[region] = Api(self._backend, self._identity, self._service, where)
+        return self._apis[region]
+
+
+class SecretsManagerAdapter(_AwsAdapter["SecretName"]):
+    """Reads secrets of Secrets Manager."""
+
+    parameters = SECRETS_MANAGER
+    _service = "secretsmanager"
+
+    def __init__(self, backend: Backend) -> None:
+        super().__init__(backend)
+        self._readers: dict[str, SecretReader] = {}
+
+    def _name(self, reference: Reference) -> "SecretName | Malformed":
+        from confsvc_aws.names import read_secret
+
+        return read_secret(reference)
+
+    def _read(self, api: "Api", names: "Sequence[SecretName]", deadline: Deadline) -> "Mapping[SecretName, Any]":
+        from confsvc_aws.secrets import SecretReader
+
+        return self._readers.setdefault(api.region, SecretReader(api)).read(names, deadline)
+
+    def _describe(self, api: "Api", names: "Sequence[SecretName]", deadline: Deadline) -> "Mapping[SecretName, Any]":
+        from confsvc_aws.describing import describe_secrets
+
+        return describe_secrets(api, names, deadline)
+
+    def _store(
+        self, api: "Api", name: "SecretName", fields: Mapping[str, object], deadline: Deadline, expected: str | None
+    ) -> str | AdapterError | DeadlineError:
+        from confsvc_aws.storing import store_secret
+
+        return store_secret(api, name, fields, deadline, expected)
+
+    def close(self) -> None:
+        """Close the connections."""
+        super().close()
+        self._readers.clear()
+
+
+class ParameterStoreAdapter(_AwsAdapter["ParameterName"]):
+    """Reads parameters, and trees of them, of Parameter Store."""
+
+    parameters = PARAMETER_STORE
+    _service = "ssm"
+
+    def _name(self, reference: Reference) -> "ParameterName | Malformed":
+        from confsvc_aws.names import read_parameter
+
+        return read_parameter(reference)
+
+    def _read(self, api: "Api", names: "Sequence[ParameterName]", deadline: Deadline) -> "Mapping[ParameterName, Any]":
+        from confsvc_aws.parameters import ParameterReader
+
+        reader: ParameterReader = ParameterReader(api, self._backend.name)
+        return reader.read(names, deadline)
+
+    def _describe(
+        self, api: "Api", names: "Sequence[ParameterName]", deadline: Deadline
+    ) -> "Mapping[ParameterName, Any]":
+        from confsvc_aws.describing import describe_parameters
+
+        return describe_parameters(api, names, deadline)
+
+    def _store(
+        self, api: "Api", name: "ParameterName", fields: Mapping[str, object], deadline: Deadline, expected: str | None
+    ) -> str | AdapterError | DeadlineError:
+        from confsvc_aws.storing import store_parameters
+
+        return store_parameters(api, name, fields, deadline, expected)
+
+
+def _into(
+    found: dict[Any, Any], ask: Callable[..., Mapping[Any, Any]], api: "Api", names: Sequence[Any], deadline: Deadline
+) -> None:
+    """Fill in what becomes of ``names``. Where nobody knows us, that is what becomes of all of them."""
+    try:
+        found.update(ask(api, names, deadline))
+    except ConfsvcError as error:
+        found.update(dict.fromkeys(names, error))
+
+
+def _clean(outcome: Any) -> Any:
+    """Return ``outcome`` without the trail of calls it was raised through, whose variables hold credentials.
+
+    Raises:
+        ConfsvcError: it is none that a backend says, such as that the deadline passed.
+
+    """
+    if isinstance(outcome, ConfsvcError):
+        outcome.__cause__ = outcome.__context__ = outcome.__traceback__ = None
+        if not isinstance(outcome, AdapterError):
+            raise outcome
+    return outcome
