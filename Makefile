@@ -43,6 +43,7 @@ wheel: $(STAMP)  ## build sdist and wheel, and try the wheel in an environment o
 bench: $(STAMP)  ## print what a start costs, as ratios
 	$(BIN)/python tests/benchmarks/startup.py
 	$(BIN)/python tests/benchmarks/vault.py
+	$(BIN)/python tests/benchmarks/aws.py
 	$(BIN)/python tests/benchmarks/staying.py
 
 docs: $(STAMP)  ## write the generated pages

@@ -15,6 +15,7 @@ __all__ = ["Reference", "is_reference", "parse_reference", "quote"]
 _SCHEME = r"[a-z][a-z0-9+.-]*"
 _ESCAPE = rb"%([0-9A-Fa-f]{2})"
 _BAD_ESCAPE = r"%(?![0-9A-Fa-f]{2})"
+_ARN_PARTS = 7  # arn:PARTITION:secretsmanager:REGION:ACCOUNT:secret:NAME
 _UNRESERVED = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~")
 _PATH_SAFE = _UNRESERVED | frozenset(b"/:@!$&'()*+,;=")
 
@@ -87,7 +88,26 @@ def parse_reference(text: str) -> Reference:
     field = _decode(fragment) if hash_sign else None
     if field is not None and not field:
         raise BadReferenceError("nothing follows the `#`; name a field, or leave the `#` out")
-    return Reference(scheme, _decode(path), _parameters(query), field)
+    found = Reference(scheme, _decode(path), _parameters(query), field)
+    return _without_suffix(found) if found.path.startswith("arn:") else found
+
+
+def _without_suffix(reference: Reference) -> Reference:
+    """Return a reference to a secret's ARN with the suffix of Amazon ECS written as the rest of a reference.
+
+    That is ``:json-key:version-stage:version-id`` behind the name, each of which may be empty:
+    https://docs.aws.amazon.com/AmazonECS/latest/developerguide/secrets-envvar-secrets-manager.html
+    """
+    parts = reference.path.split(":")
+    if len(parts) < _ARN_PARTS + 3 or parts[2] != "secretsmanager":
+        return reference
+    if len(parts) > _ARN_PARTS + 3 or reference.fragment or reference.parameters:
+        raise BadReferenceError(
+            "an ARN with a suffix ends with `:json-key:version-stage:version-id`, and nothing follows"
+        )
+    key, stage, version = parts[_ARN_PARTS:]
+    parameters = tuple((name, text) for name, text in (("stage", stage), ("version", version)) if text)
+    return Reference(reference.scheme, ":".join(parts[:_ARN_PARTS]), parameters, key or None)
 
 
 def _parameters(query: str) -> tuple[tuple[str, str], ...]:

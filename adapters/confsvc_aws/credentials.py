@@ -56,7 +56,7 @@ class Identity:
         key, secret = environ.get("AWS_ACCESS_KEY_ID", ""), environ.get("AWS_SECRET_ACCESS_KEY", "")
         if not (key and secret) or self._backend.options.get("profile"):
             return None
-        return Credentials(key, secret, environ.get("AWS_SESSION_TOKEN", "") or environ.get("AWS_SECURITY_TOKEN", ""))
+        return Credentials(key, secret, environ.get("AWS_SECURITY_TOKEN", "") or environ.get("AWS_SESSION_TOKEN", ""))
 
     def _ask(self, question: Any) -> Any:
         """Ask botocore, and say in our words what it says no with."""

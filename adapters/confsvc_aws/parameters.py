@@ -1,5 +1,6 @@
 """Reading Parameter Store: ten parameters at a time, side by side; trees page by page."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from hashlib import sha256
 
@@ -144,14 +145,10 @@ def _document(entry: Mapping[str, object]) -> Document:
 
 def _groups(names: Sequence[ParameterName]) -> list[list[ParameterName]]:
     """Return ``names`` in groups as even as can be, no parameter twice in one: the API refuses that."""
-    groups: list[list[ParameterName]] = []
-    for name in names:
-        room = (group for group in groups if len(group) < _GROUP and all(other.id != name.id for other in group))
-        group = next(room, None)
-        if group is None:
-            groups.append(group := [])
-        group.append(name)
-    return groups
+    ordered = sorted(names, key=lambda name: name.id)
+    most = max(Counter(name.id for name in names).values(), default=0)
+    count = max(-(-len(names) // _GROUP), most)
+    return [ordered[start::count] for start in range(count)]
 
 
 def _get(group: Sequence[ParameterName]) -> Operation:

@@ -89,7 +89,7 @@ def document_of(entry: Mapping[str, object]) -> Document | Malformed:
     """Return the document in the answer about one secret."""
     version = str(entry.get("VersionId", ""))
     text, binary = entry.get("SecretString"), entry.get("SecretBinary")
-    if isinstance(text, str):
+    if type(text) is str:  # a number is text too, with a class of its own
         return Document(text, version=version)
     if isinstance(binary, str):
         try:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, NoReturn
 
 from confsvc._suggest import did_you_mean
+from confsvc.adapter import on_progress
 from confsvc.cli import output
 from confsvc.errors import UsageError
 from confsvc.finding import make_request
@@ -132,8 +133,10 @@ def resolve(request: Request) -> Resolution:
 
 
 def attempt(request: Request) -> Resolved:
-    """Resolve as far as possible, and warn."""
+    """Resolve as far as possible, and warn. On a terminal, show how far what takes long has come."""
+    on_progress(output.show_progress)
     resolved = resolve_request(request)
+    output.end_progress()
     for warning in resolved.resolution.warnings:
         output.warn(warning)
     return resolved

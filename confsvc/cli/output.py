@@ -12,10 +12,12 @@ from confsvc.errors import ConfsvcError, OutputError, Problem, ResolutionError
 __all__ = [
     "configure",
     "count",
+    "end_progress",
     "inform",
     "note",
     "printable",
     "report",
+    "show_progress",
     "table",
     "trouble",
     "warn",
@@ -25,7 +27,7 @@ __all__ = [
 
 _RED, _YELLOW, _BOLD, _RESET = "\x1b[31m", "\x1b[33m", "\x1b[1m", "\x1b[0m"
 
-_state = {"json": False, "quiet": False, "verbose": False, "color": False}
+_state = {"json": False, "quiet": False, "verbose": False, "color": False, "progress": False}
 
 
 def configure(argv: Sequence[str]) -> None:
@@ -121,6 +123,23 @@ def inform(message: str, **data: object) -> None:
         _say(f"confsvc: {printable(message)}")
 
 
+def show_progress(what: str, done: int) -> None:
+    """Show how far a long read has come, on a terminal, in a line that the next thing said replaces."""
+    if _state["quiet"] or _state["json"] or sys.stderr is None or not sys.stderr.isatty():
+        return
+    _state["progress"] = True
+    sys.stderr.write(f"\r\x1b[Kreading {printable(what)}: {done} so far")
+    sys.stderr.flush()
+
+
+def end_progress() -> None:
+    """Take the line away that ``show_progress`` has written."""
+    if _state["progress"] and sys.stderr is not None:
+        _state["progress"] = False
+        sys.stderr.write("\r\x1b[K")
+        sys.stderr.flush()
+
+
 def trouble(message: str, problems: Sequence[Problem]) -> None:
     """Warn with one aligned line for each problem. ``-q`` silences it."""
     if _state["quiet"]:
@@ -203,6 +222,7 @@ def _say(text: str) -> None:
     if sys.stderr is None:
         return
     try:
+        end_progress()
         sys.stderr.write(text + "\n")
     except (OSError, ValueError):
         # Nobody can be told; the exit status still speaks, unless Python tries again at its end.

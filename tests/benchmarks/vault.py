@@ -12,8 +12,6 @@ import sys
 import sysconfig
 import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from statistics import median
 
@@ -21,6 +19,7 @@ SUPPORT = Path(__file__).resolve().parent.parent / "support"
 sys.path.insert(0, str(SUPPORT))
 
 from openbao import Bao, run_bao  # noqa: E402 - the tests' own server
+from racing import distant, print_times, race, ratio  # noqa: E402
 
 PATHS = 100
 DISTANCE = 0.02  # seconds
@@ -75,7 +74,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as text, run_bao(Path(text)) as bao:
         folder = Path(text)
         environ = prepare(bao, folder)
-        with distant(bao.port) as port:
+        with distant(bao.port, DISTANCE) as port:
             compare({**environ, "VAULT_ADDR": f"http://127.0.0.1:{port}"}, folder, runs)
         split({**environ, "VAULT_ADDR": bao.address}, folder, runs)
 
@@ -107,17 +106,6 @@ def prepare(bao: Bao, folder: Path) -> dict[str, str]:
     }
 
 
-@contextmanager
-def distant(port: int) -> Iterator[int]:
-    """Run the proxy before ``port``."""
-    command = [sys.executable, str(SUPPORT / "distance.py"), str(port), str(DISTANCE)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as proxy:
-        try:
-            yield int(proxy.stdout.readline() if proxy.stdout else 0)
-        finally:
-            proxy.terminate()
-
-
 def compare(environ: dict[str, str], folder: Path, runs: int) -> None:
     """Run every way in turn, and print medians and ratios."""
     script = str(Path(sysconfig.get_path("scripts")) / "confsvc")
@@ -129,24 +117,12 @@ def compare(environ: dict[str, str], folder: Path, runs: int) -> None:
         "hvac, 16 threads": [sys.executable, "-c", THREADS],
         "hvac, one after the other": [sys.executable, "-c", LOOP],
     }
-    times: dict[str, list[float]] = {name: [] for name in cases}
-    for number in range(runs + 1):
-        for name, command in cases.items():
-            start = time.perf_counter()
-            subprocess.run(command, cwd=folder, env=environ, check=True, stderr=subprocess.DEVNULL)
-            if number:
-                times[name].append(time.perf_counter() - start)
+    times = race(cases, environ, folder, runs)
     print(f"{PATHS} secrets in {PATHS} paths, {DISTANCE * 1000:.0f} ms added to every round trip, {runs} runs")
-    for name, mine in times.items():
-        print(f"{name:42} {median(mine) * 1000:8.1f} ms   {ratio(mine, times[budget]):6.2f} times the budget")
+    print_times(times, budget)
     loop = times["hvac, one after the other"]
     for name in ("confsvc exec, approle", "confsvc exec, token"):
         print(f"{name} is {ratio(loop, times[name]):.1f} times faster than hvac in a loop")
-
-
-def ratio(mine: list[float], other: list[float]) -> float:
-    """Return the median of the ratios of runs that stood next to each other."""
-    return median(one / two for one, two in zip(mine, other, strict=True))
 
 
 def split(environ: dict[str, str], folder: Path, runs: int) -> None:

@@ -2,20 +2,18 @@
 
 import json
 import signal
-import subprocess
 import sys
 import time
 import urllib.error
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
-from pathlib import Path
+from contextlib import ExitStack
 
 import psycopg
 import pytest
 
-import distance
 from openbao import Bao
 from postgres import run_postgres
+from racing import distant
 from running import Project
 from supervised import Running, alive, children, until
 
@@ -84,17 +82,6 @@ def shop(project: Project, bao: Bao, database: int) -> Project:
     return project
 
 
-@contextmanager
-def way_to(bao: Bao) -> Iterator[int]:
-    """Run a proxy to the server, whose end is an outage. Yields its port."""
-    command = [sys.executable, str(Path(distance.__file__)), str(bao.port), "0"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-        try:
-            yield int(process.stdout.readline() if process.stdout else 0)
-        finally:
-            process.kill()
-
-
 @pytest.fixture
 def stack() -> Iterator[ExitStack]:
     """What is to be ended."""
@@ -156,7 +143,7 @@ def test_a_lease_that_is_revoked_brings_the_next(shop: Project, bao: Bao) -> Non
 
 
 def test_an_outage_changes_nothing(shop: Project, bao: Bao, stack: ExitStack) -> None:
-    with way_to(bao) as port:
+    with distant(bao.port, 0) as port:
         shop.environ["VAULT_ADDR"] = f"http://127.0.0.1:{port}"
         shop.manifest(MANIFEST.replace("rotating/creds/app#", "secret/outage#"))
         bao.put("outage", {"username": "u", "password": "p"})

@@ -134,3 +134,27 @@ def test_no_text_breaks_the_parser_and_no_message_holds_it(text: str) -> None:
         parse_reference(f"x://{text}cnry{text}")
     except BadReferenceError as error:
         assert "cnry" not in f"{error.message}{error.hint}"
+
+
+ARN = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:shop/prod-AbCdEf"
+
+
+@pytest.mark.parametrize(
+    ("suffix", "printed"),
+    [
+        ("", ""),
+        (":password::", "#password"),
+        ("::AWSPREVIOUS:", "?stage=AWSPREVIOUS"),
+        (":password::9d4cb84b", "?version=9d4cb84b#password"),
+        (":::", ""),
+        (":a:b:c", "?stage=b&version=c#a"),
+    ],
+)
+def test_the_suffix_of_amazon_ecs_is_taken_and_printed_as_ours(suffix: str, printed: str) -> None:
+    assert str(parse_reference(f"aws-sm://{ARN}{suffix}")) == f"aws-sm://{ARN}{printed}"
+
+
+@pytest.mark.parametrize("rest", [":a:b:c:d", ":a:b:c#d", ":a:b:c?stage=d"])
+def test_a_suffix_with_more_behind_it_is_refused(rest: str) -> None:
+    with pytest.raises(BadReferenceError):
+        parse_reference(f"aws-sm://{ARN}{rest}")
