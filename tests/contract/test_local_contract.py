@@ -202,7 +202,7 @@ def _denied_file(parent: Path, reference: str, *, folder: bool = False) -> str:
 
 
 # An adapter is held to the contract where a contract test makes a backend of it: Backend("name", "adapter", …).
-MADE = re.compile(r'\bBackend\(\s*"[^"]+",\s*"([^"]+)"')
+MADE = re.compile(r'\bBackend\(\s*"[^"]+",\s*"([^"]+)"|^    adapter = "([^"]+)"', re.MULTILINE)
 
 
 def test_the_registry_knows_every_entry_point() -> None:
@@ -212,6 +212,6 @@ def test_the_registry_knows_every_entry_point() -> None:
 
 def test_every_adapter_that_ships_is_held_to_the_contract() -> None:
     texts = [path.read_text() for path in Path(__file__).parent.glob("test_*.py")]
-    held = {name for text in texts if "(AdapterContract)" in text for name in MADE.findall(text)}
+    held = {name for text in texts if "(AdapterContract)" in text for names in MADE.findall(text) for name in names}
     held_classes = {registry.BUILTIN[name] for name in held if name in registry.BUILTIN}
     assert set(registry.BUILTIN.values()) == held_classes

@@ -47,7 +47,7 @@ while True:
 
 @pytest.fixture(scope="module")
 def database(bao: Bao) -> Iterator[int]:
-    """A database whose users live for two seconds, and for six at most."""
+    """A database whose users live for four seconds, and for nine at most."""
     with run_postgres(PASSWORD) as port:
         bao.mount("rotating", "database")
         bao.call(
@@ -62,7 +62,7 @@ def database(bao: Bao) -> Iterator[int]:
             },
         )
         statement = "CREATE ROLE \"{{name}}\" LOGIN PASSWORD '{{password}}' VALID UNTIL '{{expiration}}'"
-        role = {"db_name": "app", "creation_statements": statement, "default_ttl": "2s", "max_ttl": "6s"}
+        role = {"db_name": "app", "creation_statements": statement, "default_ttl": "4s", "max_ttl": "9s"}
         bao.call("POST", "rotating/roles/app", role)
         bao.policy("rotating", "rotating/creds/app read", "sys/leases/renew update", "secret/data/outage read")
         bao.enable("approle")
@@ -73,7 +73,7 @@ def database(bao: Bao) -> Iterator[int]:
 @pytest.fixture
 def shop(project: Project, bao: Bao, database: int) -> Project:
     """A project whose app logs in to the database again and again."""
-    bao.call("POST", "auth/approle/role/rotating", {"token_policies": "rotating", "token_ttl": "3s"})
+    bao.call("POST", "auth/approle/role/rotating", {"token_policies": "rotating", "token_ttl": "5s"})
     role_id = bao.call("GET", "auth/approle/role/rotating/role-id")["data"]["role_id"]
     secret_id = bao.call("POST", "auth/approle/role/rotating/secret-id", {})["data"]["secret_id"]
     project.environ |= {"VAULT_ADDR": bao.address, "VAULT_ROLE_ID": role_id, "VAULT_SECRET_ID": secret_id}
@@ -116,7 +116,7 @@ def test_credentials_rotate_without_a_failed_login(shop: Project, bao: Bao, data
     running = Running(shop, ["exec", "--watch=1s", "--min-interval=0s", "--", sys.executable, "app.py"])
     try:
         until(
-            lambda: len({line for line in running.out.splitlines() if line.startswith("ok")}) >= 4, lambda: running.out
+            lambda: len({line for line in running.out.splitlines() if line.startswith("ok")}) >= 3, lambda: running.out
         )
         most = len(leases(bao))
         running.send(signal.SIGTERM)
@@ -124,7 +124,7 @@ def test_credentials_rotate_without_a_failed_login(shop: Project, bao: Bao, data
     finally:
         running.close()
     assert "FAILED" not in running.out
-    assert running.err.count("changed: restarting") >= 3
+    assert running.err.count("changed: restarting") >= 2
     assert most <= 2
     assert leases(bao) == []
     until(lambda: users(database) == [])
@@ -161,7 +161,7 @@ def test_an_outage_changes_nothing(shop: Project, bao: Bao, stack: ExitStack) ->
 def test_without_watch_the_end_is_told(shop: Project, bao: Bao) -> None:
     done = shop.run("exec", "--", "true")
     assert done.status == 0
-    assert "ends in 2 s, and nobody will renew it" in done.err
+    assert "ends in 4 s, and nobody will renew it" in done.err
     assert len(done.err.splitlines()) == 1
     assert len(leases(bao)) == 1
     bao.call("PUT", "sys/leases/revoke-prefix/rotating/creds/app")
@@ -170,7 +170,7 @@ def test_without_watch_the_end_is_told(shop: Project, bao: Bao) -> None:
 def test_what_ends_can_be_refused_and_is_given_back(shop: Project, bao: Bao) -> None:
     done = shop.run("exec", "--require-static", "--", "touch", "started")
     assert done.status == 65
-    assert "it has a lease of 2 s" in done.err
+    assert "it has a lease of 4 s" in done.err
     assert not shop.started()
     assert leases(bao) == []
 

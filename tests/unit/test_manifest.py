@@ -190,11 +190,11 @@ def test_a_manifest_is_utf8_and_not_huge(tmp_path: Path) -> None:
 
 def test_the_overlay_merges_key_by_key(tmp_path: Path) -> None:
     base = (
-        '[settings]\nPORT = { type = "int", ge = 1 }\n[backends.aws-sm]\nregion = "a"\n'
+        '[settings]\nPORT = { type = "int", ge = 1 }\n[backends.vault]\naddress = "a"\n'
         'auth = { method = "token" }\n[environments.a]\nsources = ["dotenv://x", "dotenv://y"]\n'
     )
     overlay = (
-        '[settings]\nPORT = { default = 8081 }\n[backends.aws-sm]\nauth = { role = "me" }\n'
+        '[settings]\nPORT = { default = 8081 }\n[backends.vault]\nauth = { role = "me" }\n'
         '[environments.a]\nsources = ["dotenv://z"]\n'
     )
     manifest = load(tmp_path, base, overlay)
@@ -203,7 +203,7 @@ def test_the_overlay_merges_key_by_key(tmp_path: Path) -> None:
     assert manifest.schema.settings["PORT"].constraints == {"ge": 1}
     environment = manifest.environment("a")
     assert [source.reference for source in environment.sources] == ["dotenv://z"]
-    assert environment.backends["aws-sm"] == {"region": "a", "auth": {"role": "me"}}
+    assert environment.backends["vault"] == {"address": "a", "auth": {"role": "me"}}
 
 
 def test_problems_of_the_overlay_name_the_overlay(tmp_path: Path) -> None:
