@@ -44,6 +44,7 @@ bench: $(STAMP)  ## print what a start costs, as ratios
 	$(BIN)/python tests/benchmarks/startup.py
 	$(BIN)/python tests/benchmarks/vault.py
 	$(BIN)/python tests/benchmarks/aws.py
+	$(BIN)/python tests/benchmarks/gcp.py
 	$(BIN)/python tests/benchmarks/staying.py
 
 docs: $(STAMP)  ## write the generated pages

@@ -25,6 +25,7 @@ BUILTIN = {
     "dotenv": "confsvc_local.dotenv:DotenvAdapter",
     "env": "confsvc_local.environment:EnvironmentAdapter",
     "file": "confsvc_local.file:FileAdapter",
+    "gcp-sm": "confsvc_gcp.adapter:SecretManagerAdapter",
     "vault": "confsvc_vault.adapter:VaultAdapter",
 }
 

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from aws import Aws, run_moto
+from gcp import Gcp, run_drongo
 from openbao import Bao, run_bao
 
 
@@ -21,4 +22,11 @@ def bao(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bao]:
 def aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Aws]:
     """Secrets Manager and Parameter Store, as moto has them."""
     with run_moto(tmp_path_factory.mktemp("moto")) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def gcp(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gcp]:
+    """Secret Manager, as drongo has it."""
+    with run_drongo(tmp_path_factory.mktemp("drongo")) as server:
         yield server

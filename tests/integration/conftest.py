@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from aws import Aws, run_moto
+from gcp import Gcp, run_drongo
 from openbao import Bao, run_bao
 
 
@@ -29,3 +30,10 @@ def aws(moto: Aws) -> Iterator[Aws]:
     """The same, which lets everybody in unless a test guards it."""
     yield moto
     moto.guard(10**9)
+
+
+@pytest.fixture(scope="session")
+def gcp(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gcp]:
+    """Secret Manager, as drongo has it."""
+    with run_drongo(tmp_path_factory.mktemp("drongo")) as server:
+        yield server

@@ -1,0 +1,159 @@
+"""``gcp-sm://my-project/db-password#field``: Google Cloud Secret Manager."""
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from confsvc.adapter import Backend, Deadline, Description, Outcome, compact_json
+from confsvc.errors import AdapterError, ConfsvcError, Malformed, NotFound
+from confsvc.reference import Reference
+from confsvc_gcp.options import OPTIONS, PARAMETERS
+
+if TYPE_CHECKING:
+    from confsvc_gcp.identity import Identity
+    from confsvc_gcp.names import Name
+    from confsvc_gcp.store import Store
+
+__all__ = ["SecretManagerAdapter"]
+
+
+class SecretManagerAdapter:
+    """Reads versions of secrets, and whole projects."""
+
+    options: ClassVar[Mapping[str, Mapping[str, object]]] = OPTIONS
+    parameters: ClassVar[frozenset[str]] = PARAMETERS
+    local: ClassVar[bool] = False
+    keeps_names: ClassVar[bool] = False
+
+    def __init__(self, backend: Backend) -> None:
+        self._backend = backend
+        self._identity: Identity | None = None
+        self._stores: dict[str, Store] = {}
+
+    def fetch(self, references: Sequence[Reference], *, deadline: Deadline) -> Mapping[Reference, Outcome]:
+        """See ``confsvc.adapter.Adapter``.
+
+        Raises:
+            DeadlineError: nothing was heard of some of ``references`` in time.
+            ManifestError: the backend's table cannot be used.
+
+        """
+        from confsvc_gcp.reading import read_all
+
+        return self._ask(references, deadline, read_all)
+
+    def describe(
+        self, references: Sequence[Reference], *, deadline: Deadline
+    ) -> Mapping[Reference, Description | AdapterError]:
+        """See ``confsvc.adapter.Describer``."""
+        from confsvc_gcp.reading import describe_all
+
+        return self._ask(references, deadline, describe_all)
+
+    def store(
+        self, reference: Reference, fields: Mapping[str, object], *, deadline: Deadline, expected: str | None = None
+    ) -> str:
+        """See ``confsvc.adapter.Storer``. The secret is made where there is none; there is no write on condition."""
+        deadline.check()
+        name = self._name(reference, deadline)
+        if isinstance(name, Malformed):
+            raise name
+        stored = _store(self._store(name.location, deadline), name, fields, deadline, expected)
+        if isinstance(stored, ConfsvcError):
+            raise stored
+        return stored
+
+    def close(self) -> None:
+        """Close what is open."""
+        for store in self._stores.values():
+            store.close()
+        self._stores.clear()
+
+    def _ask(self, references: Sequence[Reference], deadline: Deadline, ask: Any) -> dict[Reference, Any]:
+        deadline.check()
+        names: dict[Reference, Any] = {}
+        failure: AdapterError | None = None
+        try:
+            names = {reference: self._name(reference, deadline) for reference in references}
+        except AdapterError as error:
+            failure = error
+        if failure:
+            return dict.fromkeys(references, _clean(failure))
+        found: dict[Any, Any] = {}
+        wanted = [name for name in names.values() if not isinstance(name, Malformed)]
+        for location in dict.fromkeys(name.location for name in wanted):
+            here = [name for name in wanted if name.location == location]
+            try:
+                found.update(ask(self._store(location, deadline), here, deadline))
+            except AdapterError as error:
+                found.update(dict.fromkeys(here, error))
+        return {
+            reference: name if isinstance(name, Malformed) else _clean(found[name]) for reference, name in names.items()
+        }
+
+    def _name(self, reference: Reference, deadline: Deadline) -> "Name | Malformed":
+        """Return what ``reference`` names, with what the backend says where it does not."""
+        from confsvc_gcp.names import read_name
+
+        name = read_name(reference)
+        if isinstance(name, Malformed):
+            return name
+        if not name.project:
+            name = name._replace(project=self._who().project(deadline))
+        return name._replace(location=name.location or str(self._backend.options.get("location", "")))
+
+    def _who(self) -> "Identity":
+        # Here, as a manifest that only mentions this adapter imports this module.
+        from confsvc_gcp.identity import Identity
+
+        if self._identity is None:
+            self._identity = Identity(self._backend)
+        return self._identity
+
+    def _store(self, location: str, deadline: Deadline) -> "Store":
+        if location not in self._stores:
+            self._stores[location] = self._open(location, deadline)
+        return self._stores[location]
+
+    def _open(self, location: str, deadline: Deadline) -> "Store":
+        if self._backend.options.get("transport", "rest") == "grpc":
+            from confsvc_gcp.grpc_store import GrpcStore
+
+            return GrpcStore(self._backend, self._who(), location, deadline)
+        from confsvc_gcp.rest import Rest
+        from confsvc_gcp.store import RestStore
+
+        return RestStore(Rest(self._backend, self._who(), location), self._backend.name)
+
+
+def _store(
+    store: "Store", name: "Name", fields: Mapping[str, object], deadline: Deadline, expected: str | None
+) -> "str | ConfsvcError":
+    if not name.secret or name.version != "latest":
+        return Malformed("a secret is written as a whole, and its next version made: name it alone")
+    if expected is not None:
+        (described,) = store.describe([name], deadline)
+        current = described.version if isinstance(described, Description) else "0"
+        if isinstance(described, ConfsvcError) and not isinstance(described, NotFound):
+            return described
+        if current != expected:
+            return Malformed(f"`{name.what}` is at version {current} by now, so it was not written")
+    data = compact_json(dict(fields)).encode()
+    added = store.add(name, data, deadline)
+    if not isinstance(added, NotFound):
+        return added
+    failure = store.create(name, deadline)
+    return failure or store.add(name, data, deadline)
+
+
+def _clean(outcome: Any) -> Any:
+    """Return ``outcome`` without the trail of calls it was raised through, whose variables hold tokens.
+
+    Raises:
+        ConfsvcError: it is none that a backend says, such as that the deadline passed.
+
+    """
+    if isinstance(outcome, ConfsvcError):
+        outcome.__cause__ = outcome.__context__ = outcome.__traceback__ = None
+        if not isinstance(outcome, AdapterError):
+            raise outcome
+    return outcome
