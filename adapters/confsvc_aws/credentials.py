@@ -60,9 +60,12 @@ class Identity:
 
     def _ask(self, question: Any) -> Any:
         """Ask botocore, and say in our words what it says no with."""
+        from confsvc_aws.quiet import quiet  # it imports logging, which static credentials do without
+
         failure: ConfsvcError
         try:
-            return question()
+            with quiet():
+                return question()
         except ConfsvcError as error:
             failure = error
         except Exception as error:  # noqa: BLE001 - of botocore: its texts may hold what a process or a server said

@@ -139,7 +139,10 @@ def test_a_role_of_another_account_is_a_backend(aws: Aws, monkeypatch: pytest.Mo
     assert not isinstance(direct[0], Document)
 
 
-def test_a_role_that_is_not_given_says_so(aws: Aws, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_role_that_is_not_given_says_so(
+    aws: Aws, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("DEBUG")
     user = aws.user(f"u{free_port()}", {"Effect": "Allow", "Action": "s3:*", "Resource": "*"})
     arn = role(aws)
     for name, text in {**ENVIRON, **user, "AWS_ENDPOINT_URL_STS": aws.address}.items():
@@ -148,6 +151,9 @@ def test_a_role_that_is_not_given_says_so(aws: Aws, monkeypatch: pytest.MonkeyPa
     (found,) = fetch(aws.backend("aws-sm", user, role_arn=arn), ["aws-sm://by-role"])
     assert isinstance(found, Unauthenticated)
     assert arn in found.message
+    assert [
+        record.name for record in caplog.records if "not authorized" in record.getMessage() + str(record.exc_info)
+    ] == []
 
 
 def test_two_accounts_and_three_regions_are_three_backends(aws: Aws) -> None:
