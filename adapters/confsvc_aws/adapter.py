@@ -34,6 +34,7 @@ class _AwsAdapter(Generic[Name]):
         self._backend = backend
         self._identity: Identity | None = None
         self._apis: dict[str, Api] = {}
+        self._default = ""
 
     def fetch(self, references: Sequence[Reference], *, deadline: Deadline) -> Mapping[Reference, Outcome]:
         """See ``confsvc.adapter.Adapter``.
@@ -59,7 +60,7 @@ class _AwsAdapter(Generic[Name]):
         name = self._name(reference)
         if isinstance(name, Malformed):
             raise name
-        stored = self._store(self._api(name.region), name, fields, deadline, expected)
+        stored = self._store(self._api(self._region(name.region)), name, fields, deadline, expected)
         if isinstance(stored, ConfsvcError):
             raise stored
         return stored
@@ -90,7 +91,7 @@ class _AwsAdapter(Generic[Name]):
         regions: dict[str, list[Name]] = {}
         for name in names.values():
             if not isinstance(name, Malformed):
-                regions.setdefault(name.region, []).append(name)
+                regions.setdefault(self._region(name.region), []).append(name)
         found: dict[Any, Any] = {}
         apis = {region: self._api(region) for region in regions}
         workers = [
@@ -109,21 +110,31 @@ class _AwsAdapter(Generic[Name]):
             for reference, name in names.items()
         }
 
+    def _region(self, said: str) -> str:
+        """Return the region ``said`` in an ARN, else the backend's: one region has one client, and one thread."""
+        from confsvc_aws.places import region_of
+
+        if said or self._default:
+            return said or self._default
+        options, environ = self._backend.options, self._backend.environ
+        is_said = options.get("region") or environ.get("AWS_REGION") or environ.get("AWS_DEFAULT_REGION")
+        self._default = region_of(self._backend, "" if is_said else self._known().region())
+        return self._default
+
     def _api(self, region: str) -> "Api":
         # Here, as a manifest that only mentions this adapter imports this module.
         from confsvc_aws.api import Api
+
+        if region not in self._apis:
+            self._apis[region] = Api(self._backend, self._known(), self._service, region)
+        return self._apis[region]
+
+    def _known(self) -> "Identity":
         from confsvc_aws.credentials import Identity
-        from confsvc_aws.places import region_of
 
         if self._identity is None:
             self._identity = Identity(self._backend)
-        if region not in self._apis:
-            options, environ = self._backend.options, self._backend.environ
-            is_said = region or options.get("region") or environ.get("AWS_REGION") or environ.get("AWS_DEFAULT_REGION")
-            found = "" if is_said else self._identity.region()
-            where = region or region_of(self._backend, found)
-            self._apis[region] = Api(self._backend, self._identity, self._service, where)
-        return self._apis[region]
+        return self._identity
 
 
 class SecretsManagerAdapter(_AwsAdapter["SecretName"]):

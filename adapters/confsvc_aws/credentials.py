@@ -60,9 +60,12 @@ class Identity:
 
     def _ask(self, question: Any) -> Any:
         """Ask botocore, and say in our words what it says no with."""
+        from confsvc_aws.quiet import quiet  # it imports logging, which static credentials do without
+
         failure: ConfsvcError
         try:
-            return question()
+            with quiet():
+                return question()
         except ConfsvcError as error:
             failure = error
         except Exception as error:  # noqa: BLE001 - of botocore: its texts may hold what a process or a server said
@@ -116,8 +119,8 @@ class Identity:
 
         def create_client(*args: Any, **kwargs: Any) -> Any:
             region = str(options.get("region", "")) or self._backend.environ.get("AWS_REGION") or None
-            endpoint = self._backend.options.get("endpoint_url") or None
-            return session.create_client(*args, **{"region_name": region, "endpoint_url": endpoint, **kwargs})
+            # `endpoint_url` is the store's, which STS is not behind; AWS_ENDPOINT_URL_STS is botocore's to read.
+            return session.create_client(*args, **{"region_name": region, **kwargs})
 
         fetcher = library.AssumeRoleCredentialFetcher(create_client, source, str(options["role_arn"]), extra_args=extra)
         return library.DeferredRefreshableCredentials(refresh_using=fetcher.fetch_credentials, method="assume-role")

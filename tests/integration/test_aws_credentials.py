@@ -11,7 +11,7 @@ import pytest
 
 from aws import ENVIRON, REGION, Aws, fetch
 from confsvc.adapter import Backend, Document
-from confsvc.errors import ManifestError, Unauthenticated
+from confsvc.errors import AdapterError, ManifestError, Unauthenticated
 from confsvc.testing import find_leaks, make_canary
 from confsvc_aws.credentials import Identity
 from openbao import free_port
@@ -130,7 +130,7 @@ def test_a_role_of_another_account_is_a_backend(aws: Aws, monkeypatch: pytest.Mo
     who = f"u{free_port()}"
     user = aws.user(who, {"Effect": "Allow", "Action": "sts:AssumeRole", "Resource": "*"})
     arn = role(aws, f"arn:aws:iam::123456789012:user/{who}")
-    for name, text in {**ENVIRON, **user}.items():
+    for name, text in {**ENVIRON, **user, "AWS_ENDPOINT_URL_STS": aws.address}.items():
         monkeypatch.setenv(name, text)
     aws.guard()
     direct = fetch(aws.backend("aws-sm", user), ["aws-sm://by-role"])
@@ -139,15 +139,21 @@ def test_a_role_of_another_account_is_a_backend(aws: Aws, monkeypatch: pytest.Mo
     assert not isinstance(direct[0], Document)
 
 
-def test_a_role_that_is_not_given_says_so(aws: Aws, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_role_that_is_not_given_says_so(
+    aws: Aws, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("DEBUG")
     user = aws.user(f"u{free_port()}", {"Effect": "Allow", "Action": "s3:*", "Resource": "*"})
     arn = role(aws)
-    for name, text in {**ENVIRON, **user}.items():
+    for name, text in {**ENVIRON, **user, "AWS_ENDPOINT_URL_STS": aws.address}.items():
         monkeypatch.setenv(name, text)
     aws.guard()
     (found,) = fetch(aws.backend("aws-sm", user, role_arn=arn), ["aws-sm://by-role"])
     assert isinstance(found, Unauthenticated)
     assert arn in found.message
+    assert [
+        record.name for record in caplog.records if "not authorized" in record.getMessage() + str(record.exc_info)
+    ] == []
 
 
 def test_two_accounts_and_three_regions_are_three_backends(aws: Aws) -> None:
@@ -158,3 +164,13 @@ def test_two_accounts_and_three_regions_are_three_backends(aws: Aws) -> None:
         for region in (REGION, "us-east-1", "ap-south-1")
     ]
     assert found == [REGION, "us-east-1", "ap-south-1"]
+
+
+def test_a_role_is_not_asked_for_at_the_address_of_the_store(aws: Aws, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = f"http://127.0.0.1:{free_port()}"
+    for name, text in {**ENVIRON, "AWS_ENDPOINT_URL_STS": aws.address}.items():
+        monkeypatch.setenv(name, text)
+    backend = aws.backend("aws-sm", endpoint_url=store, role_arn=role(aws))
+    (found,) = fetch(backend, ["aws-sm://by-role"], seconds=3)
+    assert isinstance(found, AdapterError)
+    assert store.removeprefix("http://") in found.message

@@ -9,6 +9,7 @@ from aws import REGION, Aws, fetch
 from confsvc.adapter import Backend, Deadline, Description, Document
 from confsvc.errors import AdapterError, Denied, Malformed, ManifestError, NotFound, Unauthenticated, Unavailable
 from confsvc.extract import extract, fields_of
+from confsvc.http import Client
 from confsvc.reference import parse_reference
 from confsvc.registry import adapter_class
 from confsvc.testing import find_leaks, make_canary
@@ -81,6 +82,20 @@ def test_an_arn_is_read_in_its_own_region(aws: Aws) -> None:
     texts = [f"aws-sm://{there}", f"aws-sm://{here}", "aws-sm://elsewhere", f"aws-sm://{there[:-7]}"]
     found = fetch(aws.backend("aws-sm"), texts)
     assert [value(one) for one in found] == ["in us-east-1", "in eu-west-1", "in eu-west-1", "in us-east-1"]
+
+
+def test_one_region_has_one_client_however_it_is_said(aws: Aws, monkeypatch: pytest.MonkeyPatch) -> None:
+    here = aws.put_secret("said", "x")
+    made = []
+
+    def count(*args: Any, **kwargs: Any) -> Client:
+        made.append(args)
+        return Client(*args, **kwargs)
+
+    monkeypatch.setattr("confsvc_aws.api.Client", count)
+    found = fetch(aws.backend("aws-sm"), ["aws-sm://said", f"aws-sm://{here}"])
+    assert [value(one) for one in found] == ["x", "x"]
+    assert len(made) == 1
 
 
 def test_many_secrets_are_read_in_groups_and_told_apart(aws: Aws) -> None:
