@@ -57,7 +57,7 @@ class Api:
         self.region = region
         self._service = service
         self._identity = identity
-        self._origin = endpoint_of(backend, service, region)
+        self._origin = endpoint_of(backend, service, region, identity.endpoint)
         limit = int(str(backend.options.get("connections", _CONNECTIONS)))
         self._client = Client(self._origin, tls=_tls(backend), limit=limit)
         self._ahead = 0.0  # by how many seconds the server's clock is ahead of ours

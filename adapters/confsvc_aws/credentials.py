@@ -1,5 +1,6 @@
 """Who we are: two variables, or whatever botocore finds in its own order."""
 
+import os
 from importlib import import_module
 from typing import Any
 
@@ -13,6 +14,8 @@ _TRIED = (
     "tried, in this order: AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, a role with a web identity, {profile} with SSO "
     "and processes, the container's endpoint, the instance's metadata"
 )
+_PAIR = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
+_CONFIG = 1024 * 1024  # bytes of a configuration file that are looked at
 _PATIENCE = 5  # seconds for one connection of botocore's, which has no deadline of its own
 
 
@@ -36,6 +39,7 @@ class Identity:
             ManifestError: botocore is needed and not installed, or there is no such profile.
 
         """
+        self._check_pair()
         static = self._static()
         if static and not self._backend.options.get("role_arn"):
             return static
@@ -50,6 +54,41 @@ class Identity:
     def forget(self) -> None:
         """Look for credentials anew: those there were are not accepted any more."""
         self._session = self._found = None
+
+    def endpoint(self, service: str) -> str:
+        """Return the address that the profile has for ``service``, empty where it has none. Raises as `credentials`."""
+        if not self._may_have_endpoints():
+            return ""
+
+        def ask() -> object:
+            session = self._open()
+            provider = self._import("botocore.configprovider").ConfiguredEndpointProvider(
+                full_config=session.full_config,
+                scoped_config=session.get_scoped_config(),
+                client_name=service,
+                environ={},
+            )
+            return provider.provide()
+
+        return str(self._ask(ask) or "")
+
+    def _may_have_endpoints(self) -> bool:
+        """Tell whether it is worth to ask botocore, which takes longer than reading a whole store."""
+        environ = self._backend.environ
+        file = environ.get("AWS_CONFIG_FILE") or os.path.join(environ.get("HOME", ""), ".aws", "config")
+        try:
+            with open(os.path.expanduser(file), "rb") as config:
+                return b"endpoint_url" in config.read(_CONFIG)
+        except OSError:
+            return False
+
+    def _check_pair(self) -> None:
+        """Raise `Unauthenticated` where one of the two variables is set, and the other one is not."""
+        environ = self._backend.environ
+        there = [name for name in _PAIR if environ.get(name)]
+        if len(there) == 1 and not self._backend.options.get("profile"):
+            missing = next(name for name in _PAIR if name not in there)
+            raise Unauthenticated(f"`{there[0]}` is set and `{missing}` is not")
 
     def _static(self) -> Credentials | None:
         environ = self._backend.environ
@@ -119,8 +158,12 @@ class Identity:
 
         def create_client(*args: Any, **kwargs: Any) -> Any:
             region = str(options.get("region", "")) or self._backend.environ.get("AWS_REGION") or None
-            # `endpoint_url` is the store's, which STS is not behind; AWS_ENDPOINT_URL_STS is botocore's to read.
-            return session.create_client(*args, **{"region_name": region, **kwargs})
+            # `endpoint_url` is the store's, which STS is not behind; what the environment says of STS is botocore's to
+            # read. But what is asked in plain text is a test server, which stands for all of AWS.
+            endpoint = str(options.get("endpoint_url", ""))
+            is_said = any(self._backend.environ.get(f"AWS_ENDPOINT_URL{suffix}") for suffix in ("", "_STS"))
+            ours = {"endpoint_url": endpoint} if endpoint.startswith("http://") and not is_said else {}
+            return session.create_client(*args, **{"region_name": region, **ours, **kwargs})
 
         fetcher = library.AssumeRoleCredentialFetcher(create_client, source, str(options["role_arn"]), extra_args=extra)
         return library.DeferredRefreshableCredentials(refresh_using=fetcher.fetch_credentials, method="assume-role")

@@ -12,7 +12,7 @@ from confsvc_aws.parameters import subject_of as subject_of_parameter
 from confsvc_aws.saying import error_of
 from confsvc_aws.secrets import subject_of as subject_of_secret
 
-__all__ = ["Described", "describe_parameters", "describe_secrets"]
+__all__ = ["Described", "describe_parameters", "describe_secrets", "parameter_kinds"]
 
 Described = Description | AdapterError | DeadlineError
 
@@ -23,7 +23,28 @@ _PAGE = 50  # DescribeParameters gives no more, and takes as many names
 def describe_secrets(api: Api, names: Sequence[SecretName], deadline: Deadline) -> dict[SecretName, Described]:
     """Return the description of each of ``names``."""
     heard = api.call([Operation("DescribeSecret", {"SecretId": name.id}) for name in names], deadline)
-    return {name: _secret(one, name, api.region) for name, one in zip(names, heard, strict=True)}
+    found = {name: _secret(one, name, api.region) for name, one in zip(names, heard, strict=True)}
+    # A version that no stage is attached to is not among those that are described.
+    unlabelled = [name for name, one in found.items() if name.version and not name.stage and isinstance(one, NotFound)]
+    for name in unlabelled:
+        found[name] = _unlabelled(api, name, deadline)
+    return found
+
+
+def _unlabelled(api: Api, name: SecretName, deadline: Deadline) -> Described:
+    subject = subject_of_secret(name, api.region, "ListSecretVersionIds")
+    parameters: dict[str, object] = {"SecretId": name.id, "IncludeDeprecated": True, "MaxResults": 100}
+    while True:
+        (heard,) = api.call([Operation("ListSecretVersionIds", parameters)], deadline)
+        if not isinstance(heard, Mapping):
+            return error_of(heard, subject)
+        for entry in listed(heard, "Versions"):
+            if entry.get("VersionId") == name.version:
+                return Description(name.version, _time(entry.get("CreatedDate")))
+        token = heard.get("NextToken")
+        if not isinstance(token, str) or not token:
+            return error_of(Failure("ResourceNotFoundException", NotFound), subject)
+        parameters["NextToken"] = token
 
 
 def _secret(heard: Heard, name: SecretName, region: str) -> Described:
@@ -59,6 +80,18 @@ def describe_parameters(api: Api, names: Sequence[ParameterName], deadline: Dead
         option = "Recursive" if tree.is_recursive else "OneLevel"
         entries = _all_pages(api, {"Key": "Path", "Option": option, "Values": [tree.id]}, deadline)
         found[tree] = _tree(entries, tree, api.region)
+    return found
+
+
+def parameter_kinds(api: Api, names: Sequence[str], deadline: Deadline) -> dict[str, str]:
+    """Return the types of those of ``names`` that are there, as far as that may be asked."""
+    found: dict[str, str] = {}
+    for start in range(0, len(names), _PAGE):
+        entries = _all_pages(
+            api, {"Key": "Name", "Option": "Equals", "Values": list(names[start : start + _PAGE])}, deadline
+        )
+        if isinstance(entries, list):
+            found.update({str(one.get("Name", "")): str(one.get("Type", "")) for one in entries})
     return found
 
 

@@ -10,6 +10,7 @@ __all__ = ["ParameterName", "SecretName", "read_parameter", "read_secret"]
 
 _NAME_OF_SECRET = r"[A-Za-z0-9/_+=.@!-]{1,512}"  # noqa: S105 - a pattern
 _NAME_OF_PARAMETER = r"[A-Za-z0-9/_.-]{1,1011}"
+_REGION = r"[a-z]{2,}(-[a-z]+)+-[0-9]+"
 _ACCOUNT_PARTS = 5  # arn:PARTITION:SERVICE:REGION:ACCOUNT
 _SWITCH = {"true": True, "false": False, "": False}
 
@@ -104,4 +105,6 @@ def _arn_problem(parts: list[str], service: str, kind: str) -> str:
         return f"this is an ARN of `{parts[2]}`, not of `{service}`"
     if len(parts) <= _ACCOUNT_PARTS + 1 or not all(parts):
         return "the ARN is not whole: `arn:aws:SERVICE:REGION:ACCOUNT:…`"
+    if not re.fullmatch(_REGION, parts[3]):
+        return f"`{parts[3]}`, in the ARN, is no region"
     return "" if parts[5] == kind else f"this is an ARN of a `{parts[5]}`, not of a `{kind}`"

@@ -1,7 +1,7 @@
 """Where an API is: the region, and the address that goes with it."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from importlib import import_module
 
 from confsvc.adapter import Backend
@@ -47,12 +47,17 @@ def region_of(backend: Backend, found: str = "") -> str:
     return region
 
 
-def endpoint_of(backend: Backend, service: str, region: str) -> Origin:
-    """Return where ``service`` is to be asked. Raises `ManifestError` for an address that is none."""
+def endpoint_of(backend: Backend, service: str, region: str, in_profile: Callable[[str], str] = lambda _: "") -> Origin:
+    """Return where ``service`` is to be asked; ``in_profile`` says what the profile has for it.
+
+    Raises:
+        ManifestError: the address is none.
+
+    """
     environ = backend.environ
     address = str(backend.options.get("endpoint_url", ""))
     if not address and environ.get("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "").lower() not in _TRUE:
-        address = environ.get(_VARIABLES[service], "") or environ.get("AWS_ENDPOINT_URL", "")
+        address = environ.get(_VARIABLES[service], "") or environ.get("AWS_ENDPOINT_URL", "") or in_profile(service)
     insecure = bool(backend.options.get("insecure", False))
     return parse_origin(address or default_endpoint(service, region, environ), insecure=insecure)
 

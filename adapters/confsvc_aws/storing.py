@@ -6,7 +6,7 @@ from confsvc.adapter import Deadline, Description, compact_json
 from confsvc.errors import AdapterError, DeadlineError, Malformed, NotFound
 from confsvc.http import number_of
 from confsvc_aws.api import Api, Failure, Heard, Operation
-from confsvc_aws.describing import describe_parameters, describe_secrets
+from confsvc_aws.describing import describe_parameters, describe_secrets, parameter_kinds
 from confsvc_aws.names import ParameterName, SecretName
 from confsvc_aws.parameters import subject_of as subject_of_parameter
 from confsvc_aws.parameters import tree_version
@@ -15,6 +15,7 @@ from confsvc_aws.secrets import subject_of as subject_of_secret
 
 __all__ = ["store_parameters", "store_secret"]
 
+_SECURE = "SecureString"
 _Stored = str | AdapterError | DeadlineError
 
 
@@ -53,7 +54,8 @@ def store_parameters(
 ) -> _Stored:
     """Write ``fields``: each as a parameter of a tree, or all of them as the JSON object that is one parameter.
 
-    They are written as SecureString. Returns the new version; of a tree, what its version is then.
+    What is new is written as SecureString, what is there keeps its type. Returns the new version; of a tree, what its
+    version is then.
     """
     if name.selector:
         return Malformed("only the current version can be written: leave `version` and `label` out")
@@ -67,7 +69,11 @@ def store_parameters(
         if name.is_tree
         else {name.id: _json(fields)}
     )
-    heard = [api.call([_put(one, text, overwrite=expected != "0")], deadline)[0] for one, text in texts.items()]
+    kinds = parameter_kinds(api, list(texts), deadline)
+    heard = [
+        api.call([_put(one, text, kinds.get(one, _SECURE), overwrite=expected != "0")], deadline)[0]
+        for one, text in texts.items()
+    ]
     failed = next((one for one in heard if not _version(one)), None)
     if failed is not None:
         return error_of(failed, subject_of_parameter(name, api.region, "PutParameter"))
@@ -79,8 +85,8 @@ def store_parameters(
     return tree_version({one: _version(answer) for one, answer in zip(texts, heard, strict=True)})
 
 
-def _put(name: str, text: str, *, overwrite: bool) -> Operation:
-    parameters = {"Name": name, "Value": text, "Type": "SecureString", "Overwrite": overwrite}
+def _put(name: str, text: str, kind: str, *, overwrite: bool) -> Operation:
+    parameters = {"Name": name, "Value": text, "Type": kind, "Overwrite": overwrite}
     return Operation("PutParameter", parameters, is_write=True)
 
 

@@ -75,7 +75,7 @@ def test_the_region_of_a_profile_is_taken_where_nobody_says_another() -> None:
 @pytest.mark.usefixtures("home")
 def test_half_of_the_variables_is_no_way_in(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIAHALF")
-    with pytest.raises(Unauthenticated, match="PartialCredentialsError"):
+    with pytest.raises(Unauthenticated, match="`AWS_SECRET_ACCESS_KEY` is not"):
         identity({"AWS_ACCESS_KEY_ID": "AKIAHALF"}).credentials()
 
 
@@ -174,3 +174,16 @@ def test_a_role_is_not_asked_for_at_the_address_of_the_store(aws: Aws, monkeypat
     (found,) = fetch(backend, ["aws-sm://by-role"], seconds=3)
     assert isinstance(found, AdapterError)
     assert store.removeprefix("http://") in found.message
+
+
+def test_the_endpoint_of_a_profile_is_asked(aws: Aws, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (home / ".aws" / "config").write_text(
+        f"[profile local]\nservices = here\n[services here]\nsecrets_manager =\n  endpoint_url = {aws.address}\n"
+        f"[profile all]\nendpoint_url = {aws.address}\n"
+    )
+    aws.put_secret("by-profile", "v")
+    for profile in ("local", "all"):
+        monkeypatch.setenv("AWS_PROFILE", profile)
+        environ = {**ENVIRON, "HOME": str(home), "AWS_PROFILE": profile}
+        (found,) = fetch(Backend("aws-sm", "aws-sm", {}, "/", environ), ["aws-sm://by-profile"])
+        assert isinstance(found, Document), found

@@ -329,3 +329,32 @@ def test_a_parameter_and_a_tree_are_stored(aws: Aws) -> None:
     assert store(backend, f"aws-ssm://{name}/one", {"a": 2}, expected="1") == "2"
     with pytest.raises(Malformed):
         store(backend, f"aws-ssm://{name}/one", {"a": 3}, expected="1")
+
+
+def test_a_version_without_a_stage_is_described(aws: Aws) -> None:
+    name = f"unlabelled-{free_port()}"
+    for text in ("one", "two", "three"):
+        aws.put_secret(name, text)
+    versions = aws.secrets.list_secret_version_ids(SecretId=name, IncludeDeprecated=True)["Versions"]
+    for version in versions:
+        text = f"aws-sm://{name}?version={version['VersionId']}"
+        found = describe(aws.backend("aws-sm"), text)
+        assert found.version == version["VersionId"]
+    missing = describe(aws.backend("aws-sm"), f"aws-sm://{name}?version=11111111-1111-1111-1111-111111111111")
+    assert isinstance(missing, NotFound)
+
+
+def test_what_is_written_again_keeps_its_type(aws: Aws) -> None:
+    name = f"/typed-{free_port()}"
+    aws.put_parameter(f"{name}/port", "80", "String")
+    store(aws.backend("aws-ssm"), f"aws-ssm://{name}/", {"port": "81", "password": "p"})
+    kinds = {p["Name"]: p["Type"] for p in aws.parameters.get_parameters_by_path(Path=name)["Parameters"]}
+    assert kinds == {f"{name}/port": "String", f"{name}/password": "SecureString"}
+
+
+def test_a_region_that_is_none_spoils_no_other_reference(aws: Aws) -> None:
+    aws.put_secret("fine", "v")
+    texts = ["aws-sm://arn:aws:secretsmanager:nowhere:123456789012:secret:x", "aws-sm://fine"]
+    wrong, fine = fetch(aws.backend("aws-sm"), texts)
+    assert isinstance(wrong, Malformed)
+    assert value(fine) == "v"

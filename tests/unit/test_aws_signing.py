@@ -97,7 +97,14 @@ def _resolver(session: Any) -> Any:
 
 
 OPERATIONS = {
-    "secretsmanager": ["BatchGetSecretValue", "GetSecretValue", "DescribeSecret", "PutSecretValue", "CreateSecret"],
+    "secretsmanager": [
+        "BatchGetSecretValue",
+        "GetSecretValue",
+        "DescribeSecret",
+        "PutSecretValue",
+        "CreateSecret",
+        "ListSecretVersionIds",
+    ],
     "ssm": ["GetParameters", "GetParametersByPath", "DescribeParameters", "PutParameter"],
 }
 
