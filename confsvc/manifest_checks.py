@@ -120,10 +120,8 @@ def _check_reference(reference: Reference, environment: Environment) -> str:
     backend = environment.backends.get(reference.scheme)
     adapter = str((backend or {}).get("adapter", reference.scheme))
     if backend is None and not registry.is_known(adapter):
-        near = did_you_mean(adapter, [*environment.backends, *registry.known_adapters(), *registry.EXTRAS])
+        near = did_you_mean(adapter, [*environment.backends, *registry.known_adapters()])
         return f"no backend or adapter is called `{reference.scheme}`{near}"
-    if adapter in registry.EXTRAS and not registry.is_installed(adapter):
-        return check_remote_path(reference)  # the rest is checked when it is used
     try:
         found = registry.adapter_class(adapter)
     except ManifestError as error:
@@ -142,10 +140,8 @@ def _check_backends(manifest: Manifest, environment: Environment) -> Iterator[Fi
         for key in literal:
             yield (*path, *key), f"`{key[-1]}` cannot stand in the manifest: write {{ env = … }} or {{ file = … }}"
         if not registry.is_known(adapter):
-            near = did_you_mean(adapter, [*registry.known_adapters(), *registry.EXTRAS])
+            near = did_you_mean(adapter, registry.known_adapters())
             yield path, f"backend `{name}`: no adapter is called `{adapter}`{near}"
-            continue
-        if adapter in registry.EXTRAS and not registry.is_installed(adapter):
             continue
         own = {key: value for key, value in options.items() if key != "adapter"}
         schema = {"properties": registry.adapter_class(adapter).options, "additionalProperties": False}
@@ -212,7 +208,7 @@ def looks_unresolved(value: object, backends: Mapping[str, object]) -> bool:
     if not is_reference(text):
         return False
     scheme = text.partition("://")[0]
-    known = scheme in backends or scheme in registry.BUILTIN or scheme in registry.EXTRAS
+    known = scheme in backends or scheme in registry.BUILTIN
     return known and not (is_bare and scheme == "file")
 
 

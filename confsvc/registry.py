@@ -11,7 +11,7 @@ from confsvc.errors import ManifestError
 if TYPE_CHECKING:
     from confsvc.adapter import Adapter
 
-__all__ = ["EXTRAS", "GROUP", "adapter_class", "known_adapters", "register", "unregister"]
+__all__ = ["GROUP", "adapter_class", "known_adapters", "register", "unregister"]
 
 GROUP = "confsvc.adapters"
 
@@ -28,9 +28,6 @@ BUILTIN = {
     "gcp-sm": "confsvc_gcp.adapter:SecretManagerAdapter",
     "vault": "confsvc_vault.adapter:VaultAdapter",
 }
-
-# Adapters that have an extra of their own: what to say when one is named and not there.
-EXTRAS = {"aws-sm": "aws", "aws-ssm": "aws", "bao": "vault", "gcp-sm": "gcp", "vault": "vault"}
 
 _registered: dict[str, type["Adapter"]] = {}
 
@@ -75,13 +72,8 @@ def adapter_class(name: str) -> type["Adapter"]:
 
 
 def is_known(name: str) -> bool:
-    """Tell whether ``name`` is an adapter's name, installed or not, without importing it."""
-    return name in BUILTIN or name in _registered or name in EXTRAS or any(name == n for n, _, _ in _installed())
-
-
-def is_installed(name: str) -> bool:
-    """Tell whether ``name`` can be imported here."""
-    return name in BUILTIN or name in _registered or any(name == found for found, _, _ in _installed())
+    """Tell whether ``name`` is an adapter's name, without importing it."""
+    return name in BUILTIN or name in _registered or any(name == n for n, _, _ in _installed())
 
 
 def _target_of(name: str) -> str:
@@ -91,11 +83,6 @@ def _target_of(name: str) -> str:
         raise ManifestError(f"the adapter `{name}` is claimed by {owners}", hint="uninstall one of them")
     if claims:
         return claims[0][0]
-    if name in EXTRAS:
-        raise ManifestError(
-            f"the adapter `{name}` is not installed",
-            hint=f"pip install 'confsvc[{EXTRAS[name]}]', of a version that has it",
-        )
     near = did_you_mean(name, known_adapters())
     raise ManifestError(f"no adapter is called `{name}`{near}", hint="known adapters: " + ", ".join(known_adapters()))
 

@@ -170,7 +170,8 @@ def test_a_role_is_not_asked_for_at_the_address_of_the_store(aws: Aws, monkeypat
     store = f"http://127.0.0.1:{free_port()}"
     for name, text in {**ENVIRON, "AWS_ENDPOINT_URL_STS": aws.address}.items():
         monkeypatch.setenv(name, text)
-    backend = aws.backend("aws-sm", endpoint_url=store, role_arn=role(aws))
+    environ = {"AWS_ENDPOINT_URL_STS": aws.address}
+    backend = aws.backend("aws-sm", environ, endpoint_url=store, role_arn=role(aws))
     (found,) = fetch(backend, ["aws-sm://by-role"], seconds=3)
     assert isinstance(found, AdapterError)
     assert store.removeprefix("http://") in found.message

@@ -156,7 +156,6 @@ def test_every_environment_is_checked_not_only_the_one_used(tmp_path: Path) -> N
 
 def test_options_of_a_backend_are_checked_where_its_adapter_is_there(tmp_path: Path) -> None:
     assert "unknown key `adress` (did you mean `address`?)" in found(tmp_path, "[backends.vault]\nadress = 'x'\n")[0]
-    assert found(tmp_path, "[backends.gcp-sm]\nanything = 'x'\n") == []
 
 
 def test_an_environment_may_have_a_backend_of_its_own(tmp_path: Path) -> None:
