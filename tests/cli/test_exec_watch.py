@@ -169,7 +169,7 @@ def test_a_command_that_ends_by_itself_ends_us(start: Start) -> None:
     assert start(command=("sh", "-c", "exit 5")).status() == 5
 
 
-@pytest.mark.parametrize("status", [0, 1, 2, 64, 77, 126, 127, 128, 200, 255])
+@pytest.mark.parametrize("status", [0, 1, 2, 3, 64, 65, 69, 75, 77, 126, 127, 128, 200, 255])
 def test_exit_statuses_pass_through(status: int, start: Start) -> None:
     assert start(command=("sh", "-c", f"exit {status}")).status() == status
 
@@ -390,3 +390,15 @@ def test_as_pid_1_a_signal_reaches_the_command(shop: Project) -> None:
     os.kill(first, signal.SIGTERM)
     running.says("got SIGTERM")
     assert running.status() == 7
+
+
+@pytest.mark.parametrize(("script", "status"), [("exit 0", 0), ("exit 7", 7), ("kill -KILL $$", 137), ("kill $$", 143)])
+def test_as_pid_1_the_status_passes_too(script: str, status: int, shop: Project) -> None:
+    if os.geteuid():
+        pytest.skip("needs root, for a PID namespace")
+    running = Running(
+        shop,
+        ["exec", "--watch", "--", "sh", "-c", script],
+        prefix=("unshare", "--pid", "--fork", "--mount-proc", "--kill-child"),
+    )
+    assert running.status() == status

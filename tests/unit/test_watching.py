@@ -15,7 +15,7 @@ from confsvc.errors import AdapterError, Denied, Malformed, ResolutionError, Una
 from confsvc.loading import load_manifest
 from confsvc.reference import Reference
 from confsvc.resolver import Request
-from confsvc.testing import MemoryAdapter, MemoryStore
+from confsvc.testing import MemoryAdapter, MemoryStore, find_leaks, make_canary
 from confsvc.watching import Changed, Event, Outage, Pace, Recovered, Rejected, Watcher
 
 QUICK = Pace(interval=0.05, debounce=0.0)
@@ -407,3 +407,40 @@ def test_leases_of_a_first_resolution_that_fails_are_given_back(leasing: type[Le
     with pytest.raises(ResolutionError):
         watch(text)
     assert leasing.ended == ["lease-1"]
+
+
+def test_a_backend_that_flaps_changes_nothing(confsvc_memory: MemoryStore, watch: Watch) -> None:
+    confsvc_memory.put("app", {"PORT": "1"})
+    watched = watch(pace=Pace(interval=0.02, debounce=0.0))
+    for round_ in range(1, 4):
+        confsvc_memory.unavailable()
+        watched.told(2 * round_ - 1)
+        confsvc_memory.recover()
+        watched.told(2 * round_)
+    assert [type(event) for event in watched.events] == [Outage, Recovered] * 3
+
+
+@pytest.mark.parametrize("jump", [-86_400.0, 86_400.0])
+def test_a_clock_that_jumps_changes_nothing(
+    jump: float, confsvc_memory: MemoryStore, tmp_path: Path, watch: Watch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    confsvc_memory.put("app", {"PORT": "1"})
+    (tmp_path / "more.env").write_text("NAME=a\n")
+    watched = watch(MANIFEST.replace('["memory://app"]', '["memory://app", "dotenv://more.env"]'))
+    now = time.time
+    monkeypatch.setattr(time, "time", lambda: now() + jump)
+    watched.rounds(confsvc_memory, 5)
+    assert watched.events == []
+    confsvc_memory.put("app", {"PORT": "2"})
+    assert isinstance(watched.told(1)[0], Changed)
+
+
+def test_no_value_shows_in_any_event(confsvc_memory: MemoryStore, watch: Watch) -> None:
+    canary = make_canary()
+    confsvc_memory.put("app", {"PORT": "1"})
+    watched = watch()
+    confsvc_memory.put("app", {"PORT": canary})
+    watched.told(1)
+    confsvc_memory.put("app", {"PORT": "2", "NAME": canary})
+    watched.told(2)
+    assert find_leaks(canary, *map(repr, watched.events)) == []
