@@ -6,11 +6,11 @@ from json import dumps
 from typing import NamedTuple
 
 from confsvc.adapter import Backend, Deadline
-from confsvc.errors import AdapterError, DeadlineError
+from confsvc.errors import AdapterError, DeadlineError, Unavailable
 from confsvc.http import Answer, Call, Client, RetryPolicy, Tls, object_of
 from confsvc_aws.credentials import Identity
 from confsvc_aws.errors import EXPIRED, SKEWED, THROTTLING, code_of, kind_of
-from confsvc_aws.places import endpoint_of
+from confsvc_aws.places import endpoint_of, is_unknown
 from confsvc_aws.signing import signed_headers
 
 __all__ = ["Api", "Failure", "Heard", "Operation"]
@@ -18,6 +18,7 @@ __all__ = ["Api", "Failure", "Heard", "Operation"]
 _TARGETS = {"secretsmanager": "secretsmanager", "ssm": "AmazonSSM"}
 _SKEW = 240.0  # seconds: a signature is good for five minutes
 _CONNECTIONS = 16
+_REGIONS = "`aws account list-regions` lists them"
 
 
 class Operation(NamedTuple):
@@ -60,6 +61,7 @@ class Api:
         self._origin = endpoint_of(backend, service, region, identity.endpoint)
         limit = int(str(backend.options.get("connections", _CONNECTIONS)))
         self._client = Client(self._origin, tls=_tls(backend), limit=limit)
+        self._is_unknown: bool | None = None
         self._ahead = 0.0  # by how many seconds the server's clock is ahead of ours
 
     def call(self, operations: Sequence[Operation], deadline: Deadline) -> list[Heard]:
@@ -76,11 +78,21 @@ class Api:
             answers = self._send([operations[number] for number in again], deadline)
             for number, answer in zip(again, answers, strict=True):
                 heard[number] = answer
-        return [_read(one) for one in heard]
+        return [self._explained(_read(one)) for one in heard]
 
     def close(self) -> None:
         """Close the connections."""
         self._client.close()
+
+    def _explained(self, heard: Heard) -> Heard:
+        """Say of a public address that leads nowhere that its region is none, where that is so."""
+        if not isinstance(heard, Unavailable) or "amazonaws" not in self._origin.host:
+            return heard
+        if self._is_unknown is None:
+            self._is_unknown = is_unknown(self._service, self.region)
+        if not self._is_unknown:
+            return heard
+        return Unavailable(f"`{self.region}` is no region of AWS that is known here: {heard.message}", hint=_REGIONS)
 
     def _send(self, operations: Sequence[Operation], deadline: Deadline) -> list[Answer | AdapterError | DeadlineError]:
         calls = [self._signed(operation) for operation in operations]

@@ -8,7 +8,7 @@ from confsvc.adapter import Backend
 from confsvc.errors import ManifestError
 from confsvc.http import Origin, parse_origin
 
-__all__ = ["default_endpoint", "endpoint_of", "region_of"]
+__all__ = ["default_endpoint", "endpoint_of", "is_unknown", "region_of"]
 
 _REGION = r"[a-z]{2,}(-[a-z]+)+-[0-9]+"
 _HINT = "pip install 'confsvc[aws]'"
@@ -95,3 +95,17 @@ def _by_botocore(service: str, region: str, *, fips: bool, dual: bool) -> str:
     if not found:
         raise ManifestError(problem, hint=hint)
     return found
+
+
+def is_unknown(service: str, region: str) -> bool:
+    """Tell whether botocore knows all regions of ``service``, and ``region`` is none of them."""
+    try:
+        session = import_module("botocore.session").get_session()
+        known = [
+            one
+            for partition in session.get_available_partitions()
+            for one in session.get_available_regions(service, partition)
+        ]
+    except Exception:  # noqa: BLE001 - of botocore, which may be missing or old: then nothing is known
+        return False
+    return bool(known) and region not in known

@@ -14,9 +14,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from confsvc.adapter import Backend
-from confsvc.errors import ManifestError
+from confsvc.adapter import Backend, Deadline
+from confsvc.errors import ManifestError, Unavailable
+from confsvc.http import Client
 from confsvc.testing import find_leaks, make_canary
+from confsvc_aws.api import Api, Operation
+from confsvc_aws.credentials import Identity
 from confsvc_aws.errors import CODES
 from confsvc_aws.places import default_endpoint, endpoint_of, region_of
 from confsvc_aws.signing import Credentials, signed_headers
@@ -156,7 +159,17 @@ def test_plain_http_goes_to_loopback_only() -> None:
 
 
 def test_operations_and_failures_show_nothing() -> None:
-    from confsvc_aws.api import Operation
-
     canary = make_canary()
     assert find_leaks(canary, repr(Operation("PutSecretValue", {"SecretString": canary})), json.dumps([])) == []
+
+
+@pytest.mark.parametrize(("region", "is_named"), [("eu-west-99", True), ("eu-west-1", False)])
+def test_an_address_that_leads_nowhere_names_a_region_that_is_none(
+    region: str, is_named: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    environ = {"AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b"}
+    api = Api(backend(environ), Identity(backend(environ)), "ssm", region)
+    monkeypatch.setattr(Client, "send", lambda *_, **__: [Unavailable("the name was not found")])
+    (found,) = api.call([Operation("GetParameters", {})], Deadline(5))
+    assert isinstance(found, Unavailable)
+    assert (f"`{region}` is no region" in found.message) == is_named
