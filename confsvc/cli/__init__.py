@@ -16,6 +16,7 @@ COMMANDS = {
     "explain": "which layer won, what it shadowed, version and age; prints no value",
     "get": "one value, exactly as stored",
     "export": "all values, in one of several formats",
+    "render": "a file for each setting, all changed at once",
     "watch": "stay, and tell of every change by names and versions; run a hook for it",
     "init": "write a manifest from an existing .env",
     "schema": "JSON Schemas: of the settings, or of the manifest for editors",

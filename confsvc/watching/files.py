@@ -14,7 +14,7 @@ Signature = tuple[object, ...]
 
 # Two writes within one tick of the file system's clock look like one, so what is this fresh is looked at again.
 _TICK = 0.05
-_STEP = 250  # milliseconds that an alarm may be late: each look at the queue costs a little
+_STEP = 400  # milliseconds that an alarm may be late: each look at the queue costs a little
 
 
 def signature(paths: Iterable[str]) -> Signature | None:

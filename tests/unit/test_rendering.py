@@ -1,0 +1,277 @@
+"""Rendering: all old or all new, whatever happens, and nothing that leads elsewhere."""
+
+import contextlib
+import os
+import random
+import signal
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from confsvc.errors import OutputError
+from confsvc.inject.rendering import Manner, render, wipe
+
+OLD = {"A": b"old-secret-a", "B": b"old-secret-b", "GONE": b"old-secret-c"}
+NEW = {"A": b"new-a", "B": b"new-b", "C": b"new-c"}
+CALLS = (
+    "open",
+    "mkdir",
+    "symlink",
+    "rename",
+    "unlink",
+    "rmdir",
+    "fsync",
+    "fchmod",
+    "stat",
+    "fstat",
+    "listdir",
+    "close",
+)
+
+
+def seen(target: Path) -> dict[str, bytes]:
+    """Return the set as a reader finds it, through what leads to it now."""
+    folder = target / "..data"
+    return {file.name: file.read_bytes() for file in folder.iterdir()} if folder.is_dir() else {}
+
+
+def by_name(target: Path) -> dict[str, bytes]:
+    """Return what a reader finds by the names of files."""
+    return {p.name: p.read_bytes() for p in target.iterdir() if not p.name.startswith("..") and p.exists()}
+
+
+def leftovers(target: Path) -> list[str]:
+    current = os.readlink(target / "..data")
+    return [p.name for p in target.iterdir() if p.name.startswith("..") and p.name not in {"..data", current}]
+
+
+def all_bytes(target: Path) -> bytes:
+    return b"".join(p.read_bytes() for p in target.rglob("*") if p.is_file() and not p.is_symlink())
+
+
+def test_files_are_there_with_their_bytes_and_modes(tmp_path: Path) -> None:
+    target = tmp_path / "out"
+    data = {"PLAIN": b"text\n", "BINARY": bytes(range(256)), "EMPTY": b"", ".env": b"X=1\n"}
+    assert render(str(target), data)
+    assert by_name(target) == data
+    assert {p.stat().st_mode & 0o7777 for p in (target / "..data").iterdir()} == {0o400}
+    assert target.stat().st_mode & 0o7777 == 0o700
+    assert (target / "..data").stat().st_mode & 0o7777 == 0o700
+
+
+def test_what_is_the_same_is_left_alone(tmp_path: Path) -> None:
+    assert render(str(tmp_path), OLD)
+    current = os.readlink(tmp_path / "..data")
+    assert not render(str(tmp_path), OLD)
+    assert os.readlink(tmp_path / "..data") == current
+    assert render(str(tmp_path), OLD, Manner(0o440))
+    assert (tmp_path / "..data").stat().st_mode & 0o7777 == 0o750
+
+
+def test_the_next_set_replaces_all_of_the_last(tmp_path: Path) -> None:
+    render(str(tmp_path), OLD)
+    render(str(tmp_path), NEW)
+    assert by_name(tmp_path) == seen(tmp_path) == NEW
+    assert leftovers(tmp_path) == []
+    assert b"old-secret" not in all_bytes(tmp_path)
+
+
+def test_a_set_is_wiped(tmp_path: Path) -> None:
+    render(str(tmp_path), OLD)
+    (tmp_path / "mine").write_text("not rendered")
+    assert wipe(str(tmp_path))
+    assert [p.name for p in tmp_path.iterdir()] == ["mine"]
+    assert not wipe(str(tmp_path))
+
+
+@pytest.mark.parametrize("name", ["", ".", "..", "..data", "a/b", "a\0b", "x" * 256])
+def test_names_that_are_no_files_are_refused(name: str, tmp_path: Path) -> None:
+    with pytest.raises(OutputError):
+        render(str(tmp_path / "out"), {"GOOD": b"x", name: b"x"})
+    assert not (tmp_path / "out").exists()
+
+
+def planted_link(target: Path, elsewhere: Path) -> None:
+    (target / "A").symlink_to(elsewhere / "file")
+
+
+def planted_file(target: Path, elsewhere: Path) -> None:
+    del elsewhere
+    (target / "A").write_text("mine")
+
+
+def planted_data(target: Path, elsewhere: Path) -> None:
+    (target / "..data").symlink_to(elsewhere)
+
+
+def planted_data_folder(target: Path, elsewhere: Path) -> None:
+    del elsewhere
+    (target / "..data").mkdir()
+
+
+def planted_target(target: Path, elsewhere: Path) -> None:
+    target.rmdir()
+    target.symlink_to(elsewhere)
+
+
+def a_file(target: Path, elsewhere: Path) -> None:
+    del elsewhere
+    target.rmdir()
+    target.write_text("a file")
+
+
+@pytest.mark.parametrize(
+    "plant", [planted_link, planted_file, planted_data, planted_data_folder, planted_target, a_file]
+)
+def test_what_somebody_planted_is_refused(plant: Callable[[Path, Path], None], tmp_path: Path) -> None:
+    target, elsewhere = tmp_path / "out", tmp_path / "elsewhere"
+    target.mkdir()
+    elsewhere.mkdir()
+    plant(target, elsewhere)
+    with pytest.raises(OutputError):
+        render(str(target), NEW)
+    assert list(elsewhere.iterdir()) == []
+
+
+def test_a_folder_that_is_swapped_for_a_link_while_it_is_written_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    target, elsewhere = tmp_path / "out", tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    render(str(target), OLD)
+    fsync = os.fsync
+
+    def swap(descriptor: int) -> None:
+        fresh = [p for p in target.iterdir() if p.name.startswith("..2") and p.name != os.readlink(target / "..data")]
+        if fresh and not fresh[0].is_symlink():
+            fresh[0].rename(elsewhere / "moved")
+            (target / fresh[0].name).symlink_to(elsewhere)
+        fsync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", swap)
+    with pytest.raises(OutputError, match="moved away"):
+        render(str(target), NEW)
+    assert seen(target) == OLD
+
+
+def crash_at(number: int, target: Path, work: Callable[[], object]) -> bool:
+    """Do ``work`` in a child that dies before its call ``number``. Returns whether it came that far."""
+    pid = os.fork()
+    if pid == 0:
+        left = [number]
+
+        def wrap(call: Callable[..., Any]) -> Callable[..., Any]:
+            def dying(*args: Any, **kwargs: Any) -> Any:
+                left[0] -= 1
+                if left[0] < 0:
+                    os.kill(os.getpid(), signal.SIGKILL)
+                return call(*args, **kwargs)
+
+            return dying
+
+        for name in CALLS:
+            setattr(os, name, wrap(getattr(os, name)))
+        with contextlib.suppress(OutputError):
+            work()
+        os._exit(0)
+    del target
+    return os.WIFSIGNALED(os.waitpid(pid, 0)[1])
+
+
+def naive(target: str, files: Mapping[str, bytes]) -> None:
+    """What must be caught: one file after the other."""
+    data = os.path.join(target, os.readlink(os.path.join(target, "..data")))
+    for name in os.listdir(data):
+        os.unlink(os.path.join(data, name))
+    for name, text in files.items():
+        handle = os.open(os.path.join(data, name), os.O_WRONLY | os.O_CREAT)
+        os.write(handle, text)
+        os.close(handle)
+
+
+def test_a_crash_before_any_call_leaves_a_whole_set(tmp_path: Path) -> None:
+    number = 0
+    crashed = True
+    while crashed:
+        target = tmp_path / str(number)
+        render(str(target), OLD)
+        crashed = crash_at(number, target, lambda target=target: render(str(target), NEW))  # type: ignore[misc]
+        whole = seen(target)
+        assert whole in (OLD, NEW), number
+        assert by_name(target).items() <= whole.items()
+        render(str(target), NEW)
+        assert by_name(target) == seen(target) == NEW
+        assert leftovers(target) == []
+        assert b"old-secret" not in all_bytes(target)
+        number += 1
+    assert number > 40
+
+
+def test_that_test_can_fail(tmp_path: Path) -> None:
+    torn = 0
+    for number in range(12):
+        target = tmp_path / str(number)
+        render(str(target), OLD)
+        crash_at(number, target, lambda target=target: naive(str(target), NEW))  # type: ignore[misc]
+        torn += seen(target) not in (OLD, NEW)
+    assert torn > 3
+
+
+def test_a_kill_at_any_moment_leaves_a_whole_set(tmp_path: Path) -> None:
+    render(str(tmp_path), OLD)
+    chance = random.Random(7)  # noqa: S311 - moments, not secrets
+    for _ in range(1000):
+        pid = os.fork()
+        if pid == 0:
+            for files in (NEW, OLD) * 50:
+                render(str(tmp_path), files)
+            os._exit(0)
+        time.sleep(chance.uniform(0, 0.004))
+        os.kill(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
+        assert seen(tmp_path) in (OLD, NEW)
+    render(str(tmp_path), NEW)
+    assert leftovers(tmp_path) == []
+    assert b"old-secret" not in all_bytes(tmp_path)
+
+
+def test_a_reader_never_sees_a_mixture(tmp_path: Path) -> None:
+    sets = [{name: str(n).encode() * 50 for name in "ABCDE"} for n in range(2)]
+    render(str(tmp_path), sets[0])
+    pid = os.fork()
+    if pid == 0:
+        for number in range(400):
+            render(str(tmp_path), sets[number % 2])
+        os._exit(0)
+    ended = 0
+    while not ended:
+        folder = os.open(tmp_path / "..data", os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            values = set()
+            for name in "ABCDE":
+                with open(os.open(name, os.O_RDONLY, dir_fd=folder), "rb") as file:
+                    values.add(file.read())
+            assert len(values) == 1
+        except FileNotFoundError:  # the set was replaced and is gone: it is read again
+            pass
+        finally:
+            os.close(folder)
+        ended, _ = os.waitpid(pid, os.WNOHANG)
+
+
+def test_a_full_disk_leaves_the_old_set(tmp_path: Path) -> None:
+    import resource
+
+    render(str(tmp_path), OLD)
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1024, limits[1]))
+    try:
+        with pytest.raises(OutputError):
+            render(str(tmp_path), {"A": b"x" * 4096})
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert by_name(tmp_path) == OLD
+    assert leftovers(tmp_path) == []
