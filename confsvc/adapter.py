@@ -7,13 +7,13 @@ than it was asked for, never raises for what a backend said, and never turns an 
 import time
 from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
-from typing import ClassVar, NamedTuple, Protocol
+from typing import Any, ClassVar, NamedTuple, Protocol
 
 from confsvc._json import compact as compact_json
 from confsvc._json import parse as parse_json
 from confsvc._json import plain as plain_json
 from confsvc._light import import_submodule
-from confsvc.errors import AdapterError, DeadlineError
+from confsvc.errors import AdapterError, ConfsvcError, DeadlineError
 from confsvc.reference import Reference
 from confsvc.secret import Secret
 
@@ -39,6 +39,7 @@ __all__ = [
     "parse_json",
     "plain_json",
     "progress",
+    "settled",
 ]
 
 Content = str | bytes | Mapping[str, object]
@@ -147,6 +148,20 @@ class Description(NamedTuple):
     time: str = ""
     state: str = ""
     custom: Mapping[str, str] = MappingProxyType({})
+
+
+def settled(outcome: Any) -> Any:
+    """Return ``outcome`` without the trail of calls it was raised through, whose variables hold credentials.
+
+    Raises:
+        ConfsvcError: it is none that a backend says of one reference, such as that the deadline passed.
+
+    """
+    if isinstance(outcome, ConfsvcError):
+        outcome.__cause__ = outcome.__context__ = outcome.__traceback__ = None
+        if not isinstance(outcome, AdapterError):
+            raise outcome
+    return outcome
 
 
 class Backend(NamedTuple):

@@ -4,7 +4,7 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
-from confsvc.adapter import Backend, Deadline, Description, Outcome
+from confsvc.adapter import Backend, Deadline, Description, Outcome, settled
 from confsvc.errors import AdapterError, ConfsvcError, DeadlineError, Malformed
 from confsvc.reference import Reference
 from confsvc_aws.options import OPTIONS, PARAMETER_STORE, SECRETS_MANAGER
@@ -106,7 +106,7 @@ class _AwsAdapter(Generic[Name]):
             worker.join(deadline.remaining())
         late = DeadlineError(f"no answer within {deadline.seconds:g} s")
         return {
-            reference: name if isinstance(name, Malformed) else _clean(found.get(name, late))
+            reference: name if isinstance(name, Malformed) else settled(found.get(name, late))
             for reference, name in names.items()
         }
 
@@ -215,17 +215,3 @@ def _into(
         found.update(ask(api, names, deadline))
     except ConfsvcError as error:
         found.update(dict.fromkeys(names, error))
-
-
-def _clean(outcome: Any) -> Any:
-    """Return ``outcome`` without the trail of calls it was raised through, whose variables hold credentials.
-
-    Raises:
-        ConfsvcError: it is none that a backend says, such as that the deadline passed.
-
-    """
-    if isinstance(outcome, ConfsvcError):
-        outcome.__cause__ = outcome.__context__ = outcome.__traceback__ = None
-        if not isinstance(outcome, AdapterError):
-            raise outcome
-    return outcome

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from confsvc.adapter import Backend, Deadline, Description, Outcome, compact_json
+from confsvc.adapter import Backend, Deadline, Description, Outcome, compact_json, settled
 from confsvc.errors import AdapterError, ConfsvcError, Malformed, NotFound
 from confsvc.reference import Reference
 from confsvc_gcp.options import OPTIONS, PARAMETERS
@@ -77,7 +77,7 @@ class SecretManagerAdapter:
         except AdapterError as error:
             failure = error
         if failure:
-            return dict.fromkeys(references, _clean(failure))
+            return dict.fromkeys(references, settled(failure))
         found: dict[Any, Any] = {}
         wanted = [name for name in names.values() if not isinstance(name, Malformed)]
         for location in dict.fromkeys(name.location for name in wanted):
@@ -87,7 +87,8 @@ class SecretManagerAdapter:
             except AdapterError as error:
                 found.update(dict.fromkeys(here, error))
         return {
-            reference: name if isinstance(name, Malformed) else _clean(found[name]) for reference, name in names.items()
+            reference: name if isinstance(name, Malformed) else settled(found[name])
+            for reference, name in names.items()
         }
 
     def _name(self, reference: Reference, deadline: Deadline) -> "Name | Malformed":
@@ -143,17 +144,3 @@ def _store(
         return added
     failure = store.create(name, deadline)
     return failure or store.add(name, data, deadline)
-
-
-def _clean(outcome: Any) -> Any:
-    """Return ``outcome`` without the trail of calls it was raised through, whose variables hold tokens.
-
-    Raises:
-        ConfsvcError: it is none that a backend says, such as that the deadline passed.
-
-    """
-    if isinstance(outcome, ConfsvcError):
-        outcome.__cause__ = outcome.__context__ = outcome.__traceback__ = None
-        if not isinstance(outcome, AdapterError):
-            raise outcome
-    return outcome

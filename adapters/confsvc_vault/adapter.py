@@ -3,8 +3,8 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, ClassVar, TypeVar
 
-from confsvc.adapter import Backend, Deadline, Description, Lease, Outcome
-from confsvc.errors import AdapterError, ConfsvcError, DeadlineError, Malformed
+from confsvc.adapter import Backend, Deadline, Description, Lease, Outcome, settled
+from confsvc.errors import AdapterError, DeadlineError, Malformed
 from confsvc.reference import Reference
 from confsvc_vault.options import OPTIONS, PARAMETERS
 
@@ -41,7 +41,7 @@ class VaultAdapter:
         session, targets, outcomes = self._begin(references, deadline)
         wanted = list(targets.values())
         found = _all(wanted, lambda: session.read(wanted, deadline))
-        return {**outcomes, **{reference: _clean(found[target]) for reference, target in targets.items()}}
+        return {**outcomes, **{reference: settled(found[target]) for reference, target in targets.items()}}
 
     def describe(
         self, references: Sequence[Reference], *, deadline: Deadline
@@ -52,7 +52,7 @@ class VaultAdapter:
         session, targets, outcomes = self._begin(references, deadline)
         wanted = list(targets.values())
         found = _all(wanted, lambda: describe_targets(session.server, wanted, session.login(deadline), deadline))
-        return {**outcomes, **{reference: _clean(found[target]) for reference, target in targets.items()}}
+        return {**outcomes, **{reference: settled(found[target]) for reference, target in targets.items()}}
 
     def store(
         self, reference: Reference, fields: Mapping[str, object], *, deadline: Deadline, expected: str | None = None
@@ -127,22 +127,8 @@ def _all(
         return dict.fromkeys(targets, error)
 
 
-def _clean(outcome: "_T | AdapterError | DeadlineError") -> "_T | AdapterError":
-    """Return ``outcome`` without the trail of calls that it was raised through, whose variables hold tokens.
-
-    Raises:
-        DeadlineError: that is what it is.
-
-    """
-    if isinstance(outcome, ConfsvcError):
-        outcome.__cause__ = outcome.__context__ = outcome.__traceback__ = None
-    if isinstance(outcome, DeadlineError):
-        raise outcome
-    return outcome
-
-
 def _raised(outcome: "_T | AdapterError | DeadlineError") -> "_T":
-    found = _clean(outcome)
+    found: _T | AdapterError = settled(outcome)
     if isinstance(found, AdapterError):
         raise found
     return found
