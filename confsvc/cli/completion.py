@@ -31,9 +31,11 @@ _confsvc() {{
   case $prev in
     -e|--env) _confsvc_environments; return ;;
     {files}) _confsvc_files; return ;;
-{choices}
-    {valued}) return ;;
   esac
+  case "$command $prev" in
+{choices}
+  esac
+  case $prev in {valued}) return ;; esac
   case $command in
     "") _confsvc_words {words} --help --version ;;
 {cases}
@@ -143,15 +145,16 @@ def _parser_of(command: str) -> Parser:
 
 def _bash() -> str:
     words = [*COMMANDS, *ALIASES]
-    values = {option: choices for name in words for option, choices in _parser_of(name).values().items()}
+    values = {name: _parser_of(name).values() for name in words}
     return _BASH.format(
         names="|".join(words),
         words=" ".join(words),
-        valued="|".join(values),
+        valued="|".join(dict.fromkeys(option for options in values.values() for option in options)),
         files="|".join(_FILES),
-        choices="\n".join(
-            f"    {option}) _confsvc_words {' '.join(choices)}; return ;;"
-            for option, choices in values.items()
+        choices="\n".join(  # by command: the formats of `export` are not those of `render`
+            f'    "{name} {option}") _confsvc_words {" ".join(choices)}; return ;;'
+            for name, options in values.items()
+            for option, choices in options.items()
             if choices
         ),
         cases="\n".join(
