@@ -17,6 +17,7 @@ COMMANDS = {
     "get": "one value, exactly as stored",
     "export": "all values, in one of several formats",
     "render": "a file for each setting, all changed at once",
+    "fingerprint": "a digest that changes when the configuration does; prints no value",
     "watch": "stay, and tell of every change by names and versions; run a hook for it",
     "init": "write a manifest from an existing .env",
     "schema": "JSON Schemas: of the settings, or of the manifest for editors",
@@ -46,6 +47,9 @@ def run(argv: list[str]) -> int:
     except Exception as error:  # noqa: BLE001 - the last line: a traceback could show values
         failure = _internal(error)
     output.report(failure)
+    from confsvc.cli.termination import leave
+
+    leave(output.plain_report(failure))
     return failure.exit_status
 
 

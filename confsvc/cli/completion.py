@@ -97,7 +97,7 @@ complete -c confsvc -n '__fish_seen_subcommand_from completion' -a 'bash zsh fis
 """
 
 _SHELLS = ("bash", "zsh", "fish")
-_FILES = ("-f", "--file", "-o", "--output", "--to")
+_FILES = ("-f", "--file", "-o", "--output", "--to", "--template", "--key-file")
 _ENVIRONMENTS = ("-e", "--env")
 
 

@@ -5,7 +5,7 @@ Data goes to stdout, everything else to stderr. Nothing here ever gets a value t
 
 import os
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from confsvc.errors import ConfsvcError, OutputError, Problem, ResolutionError
 
@@ -15,6 +15,7 @@ __all__ = [
     "end_progress",
     "inform",
     "note",
+    "plain_report",
     "printable",
     "report",
     "show_progress",
@@ -161,16 +162,25 @@ def report(error: ConfsvcError) -> None:
 
         _say(dumps({"error": error_data(error)}, ensure_ascii=False))
         return
+    _say("\n".join(_lines(error, _paint)))
+
+
+def plain_report(error: ConfsvcError) -> str:
+    """Return what ``report`` tells, without colour."""
+    return "\n".join(_lines(error, lambda text, _: text)) + "\n"
+
+
+def _lines(error: ConfsvcError, paint: Callable[[str, str], str]) -> Iterator[str]:
     problems = error.problems
     if len(problems) == 1 and not isinstance(error, ResolutionError):
         place = f"{problems[0].place}: " if problems[0].place else ""
-        _say(f"{_paint('error:', _RED)} {printable(place + problems[0].message)}")
+        yield f"{paint('error:', _RED)} {printable(place + problems[0].message)}"
     else:
-        _say(f"{_paint('error:', _RED)} {printable(error.message)}")
-        _say(table([_row(problem) for problem in problems]))
+        yield f"{paint('error:', _RED)} {printable(error.message)}"
+        yield table([_row(problem) for problem in problems])
     hints = dict.fromkeys(hint for hint in (*(p.hint for p in problems), error.hint) if hint)
     for number, hint in enumerate(list(hints)[:3]):
-        _say(("" if number else "\n") + f"{_paint('hint:', _BOLD)} {printable(hint)}")
+        yield ("" if number else "\n") + f"{paint('hint:', _BOLD)} {printable(hint)}"
 
 
 def error_data(error: ConfsvcError) -> dict[str, object]:

@@ -113,9 +113,15 @@ def _render(folder: int, files: Mapping[str, bytes], manner: Manner) -> bool:
     is_same = bool(current) and _holds(folder, current, files, manner)
     if not is_same:
         fresh = _write_set(folder, files, manner)
-        # Before the switch, so that a name leads nowhere until its file is there, and all of them are at once.
-        _link(folder, files)
-        _switch(folder, fresh)
+        try:
+            # Before the switch, so that a name leads nowhere until its file is there, and all of them are at once.
+            _link(folder, files)
+            _switch(folder, fresh)
+        except OSError:  # on a file system without links, say
+            stands = _current(folder)
+            _sweep(folder, keep=stands)
+            _unlink_others(folder, _names_of(folder, stands))
+            raise
         if current:
             _remove_set(folder, current)
     is_linked = not _link(folder, files)
@@ -173,6 +179,17 @@ def _check_places(folder: int, files: Mapping[str, bytes]) -> None:
         if not (S_ISLNK(found.st_mode) and os.readlink(name, dir_fd=folder) == f"{_DATA}/{name}"):
             reason = f"`{name}` is there, and not from here"
             raise _Refused(reason)
+
+
+def _names_of(folder: int, current: str) -> Mapping[str, bytes]:
+    """Return the names in the set that is in use."""
+    if not current:
+        return {}
+    handle = os.open(current, _FOLDER, dir_fd=folder)
+    try:
+        return dict.fromkeys(os.listdir(handle), b"")
+    finally:
+        os.close(handle)
 
 
 def _holds(folder: int, current: str, files: Mapping[str, bytes], manner: Manner) -> bool:

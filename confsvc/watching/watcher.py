@@ -57,6 +57,7 @@ class Watcher:
         self._failures = 0
         self._next_look = 0.0
         self._next_local = 0.0
+        self._expected = inf
 
     def start(self) -> Resolution:
         """Resolve for the first time.
@@ -80,7 +81,8 @@ class Watcher:
     def run(self, tell: Callable[[Event], None]) -> None:
         """Watch until `stop`. ``tell`` is called in this thread, and may take its time."""
         while not self._is_stopping:
-            self._wake.wait(min(max(0.0, self._due() - lasting_clock()), threading.TIMEOUT_MAX))
+            self._expected = self._due()
+            self._wake.wait(min(max(0.0, self._expected - lasting_clock()), threading.TIMEOUT_MAX))
             is_woken = self._wake.is_set()
             self._wake.clear()
             if not self._is_stopping:
@@ -95,6 +97,20 @@ class Watcher:
         """Make `run` return soon."""
         self._is_stopping = True
         self._wake.set()
+
+    @property
+    def is_rejected(self) -> bool:
+        """Whether what was read last is not a valid set."""
+        return bool(self._rejected)
+
+    @property
+    def is_outage(self) -> bool:
+        """Whether something cannot be asked or read."""
+        return bool(self._failing_since)
+
+    def overdue(self) -> float:
+        """Return for how many seconds the next step should have been taken, or has been going on. For any thread."""
+        return max(0.0, lasting_clock() - self._expected)
 
     def close(self) -> None:
         """Give back leases and logins, within a second or two. `run` must have returned, or is not waited for."""

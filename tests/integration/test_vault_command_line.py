@@ -134,3 +134,11 @@ def test_a_backend_of_another_name_adjusted_by_an_environment(project: Project, 
     assert done.status == 0, done.err
     assert "PORT=5432" in done.out
     assert "TEAM_TOKEN" not in done.out
+
+
+def test_a_new_version_of_a_secret_is_another_fingerprint(project: Project, bao: Bao, token: str) -> None:
+    first = run(project, bao, token, GOOD, "fingerprint")
+    assert (first.status, first.err) == (0, "")
+    assert run(project, bao, token, GOOD, "fingerprint").out == first.out
+    bao.put("cli/db", {"password": "another"})
+    assert run(project, bao, token, GOOD, "fingerprint").out != first.out

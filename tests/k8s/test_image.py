@@ -4,7 +4,13 @@ from images import BASE, CONFSVC
 from podman import Podman
 
 MB = 1_000_000
-LIMITS = ("--network=host", "--read-only", "--read-only-tmpfs=false", "--cap-drop=all", "--security-opt=no-new-privileges")
+LIMITS = (
+    "--network=host",
+    "--read-only",
+    "--read-only-tmpfs=false",
+    "--cap-drop=all",
+    "--security-opt=no-new-privileges",
+)
 
 
 def test_it_adds_no_more_than_60_mb(podman: Podman) -> None:

@@ -20,7 +20,13 @@ APP = "localhost/shop:test"
 CONFSVC = "localhost/confsvc:test"
 
 SUITE, PYTHON = "bookworm", "3.11"
-NOT_NEEDED = ("./var/cache/*", "./var/lib/apt/lists/*", "./usr/share/doc/*", "./usr/share/man/*", "./usr/share/locale/*")
+NOT_NEEDED = (
+    "./var/cache/*",
+    "./var/lib/apt/lists/*",
+    "./usr/share/doc/*",
+    "./usr/share/man/*",
+    "./usr/share/locale/*",
+)
 
 # An app of another image: it shows who it is, and what it was given, as an environment and as files.
 SHOP = """#!/bin/sh

@@ -59,7 +59,9 @@ class Podman:
             "CONTAINERS_STORAGE_CONF": str(folder / "storage.conf"),
         }
 
-    def run(self, *argv: str | Path, check: bool = True, data: bytes | None = None) -> "subprocess.CompletedProcess[str]":
+    def run(
+        self, *argv: str | Path, check: bool = True, data: bytes | None = None
+    ) -> "subprocess.CompletedProcess[str]":
         """Run `podman` with ``argv``; where ``check`` is set, it has to end with 0."""
         done = subprocess.run(
             ["podman", *argv], env=self._environ, input=data, capture_output=True, timeout=300, check=False

@@ -115,6 +115,7 @@ def check_sh(block: Block, shop: Project) -> None:
 CHECKS: dict[str, Callable[[Block, Project], object]] = {
     "console": check_console,
     "dotenv": lambda _block, _shop: None,
+    "jinja": lambda _block, _shop: None,  # the commands that follow render it
     "json": lambda block, _shop: json.loads(block.text),
     "python": check_python,
     "sh": check_sh,

@@ -275,3 +275,25 @@ def test_a_full_disk_leaves_the_old_set(tmp_path: Path) -> None:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
     assert by_name(tmp_path) == OLD
     assert leftovers(tmp_path) == []
+
+
+@pytest.mark.parametrize("call", ["symlink", "rename"])
+@pytest.mark.parametrize("before", [{}, OLD])
+def test_a_file_system_that_cannot_do_it_leaves_nothing_behind(
+    call: str, before: Mapping[str, bytes], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    target = tmp_path / "out"
+    render(str(target), before) if before else target.mkdir()
+
+    def refuse(*_: object, **__: object) -> None:
+        raise PermissionError(1, "Operation not permitted")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, call, refuse)
+        with pytest.raises(OutputError, match="operation not permitted"):
+            render(str(target), NEW)
+    assert by_name(target) == before
+    assert b"new-" not in all_bytes(target)
+    assert {p.name for p in target.iterdir() if not p.name.startswith("..")} == set(before)
+    assert render(str(target), NEW)
+    assert by_name(target) == NEW
