@@ -29,7 +29,6 @@ runtime = "runc"
 cgroup_manager = "cgroupfs"
 events_logger = "file"
 infra_image = "{pause}"
-static_dir = "{folder}/libpod"
 tmp_dir = "{folder}/libpod-run"
 volume_path = "{folder}/volumes"
 [network]
@@ -59,12 +58,15 @@ class Podman:
             "CONTAINERS_STORAGE_CONF": str(folder / "storage.conf"),
         }
 
+        # Said in each command, as the one that podman leaves behind for a container's end is told nothing else.
+        self._command = ("podman", "--root", str(folder / "root"), "--runroot", str(folder / "run"))
+
     def run(
         self, *argv: str | Path, check: bool = True, data: bytes | None = None
     ) -> "subprocess.CompletedProcess[str]":
         """Run `podman` with ``argv``; where ``check`` is set, it has to end with 0."""
         done = subprocess.run(
-            ["podman", *argv], env=self._environ, input=data, capture_output=True, timeout=300, check=False
+            [*self._command, *argv], env=self._environ, input=data, capture_output=True, timeout=300, check=False
         )
         out, err = (stream.decode(errors="replace") for stream in (done.stdout, done.stderr))
         if check and done.returncode:
@@ -78,7 +80,7 @@ class Podman:
         command = ["tar", "-C", str(folder), *excluded, "--numeric-owner", "-c", "."]
         with subprocess.Popen(command, stdout=subprocess.PIPE) as tar:
             done = subprocess.run(
-                ["podman", "import", "--quiet", *options, "-", name],
+                [*self._command, "import", "--quiet", *options, "-", name],
                 env=self._environ, stdin=tar.stdout, capture_output=True, timeout=300, check=False,
             )  # fmt: skip
         assert (tar.returncode, done.returncode) == (0, 0), done.stderr
