@@ -2,8 +2,8 @@
 
 What podman does not know of a cluster is put in its place: its network is the machine's, so that servers of the tests
 are reached; the service account's token and the termination log are mounted; as podman knows no ``fsGroup``, the volume
-is a folder that belongs to it as the kubelet would make it, and the app is put into that group. A sidecar is an ordinary
-container, as podman knows none that stays beside the start of others, and looks every second.
+is a folder that belongs to it as the kubelet would make it, and the app is put into that group. A sidecar is an
+ordinary container, as podman knows none that stays beside the start of others, and looks every second.
 """
 
 import json
