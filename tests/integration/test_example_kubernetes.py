@@ -1,5 +1,6 @@
 """The Kustomize components and every example that uses them, built by kubectl and held against Kubernetes' schemas."""
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -138,3 +139,16 @@ def test_the_roles_are_valid() -> None:
 def test_the_page_names_every_example() -> None:
     page = (EXAMPLE / "README.md").read_text()
     assert [name for name in NAMES if f"[{name}]({name})" not in page] == []
+
+
+def test_what_the_documentation_shows_is_in_the_examples() -> None:
+    page = (ROOT / "docs" / "kubernetes.md").read_text()
+    shown = re.findall(r"^```yaml\n(.*?)^```$", page, re.DOTALL | re.MULTILINE)
+    assert len(shown) > 3
+    files = [lines_of(path.read_text()) for path in [*EXAMPLE.rglob("*.yaml"), *(ROOT / "k8s").rglob("*.yaml")]]
+    assert [text for text in shown if not any(lines_of(text) in one for one in files)] == []
+
+
+def lines_of(text: str) -> str:
+    """Return all lines, wherever they begin: a page shows a part of a file less deeply indented."""
+    return "".join(f"{line.strip()}\n" for line in text.splitlines())
