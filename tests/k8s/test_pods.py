@@ -10,10 +10,10 @@ import pytest
 
 from cluster import Cluster
 from confsvc.testing import find_leaks
-from images import ROOT
+from images import ROOT, build_python_app
 from openbao import Bao
 from podman import Podman
-from pods import COMPONENT, SIDECAR, Pod, container, pod_of
+from pods import COMPONENT, SIDECAR, Pod, container, pod_of, python_pod
 from supervised import until
 
 MANIFEST = (ROOT / "examples" / "kubernetes" / "vault" / "confsvc.toml").read_text()
@@ -28,7 +28,7 @@ def play(podman: Podman, bao: Bao, cluster: Cluster, tmp_path_factory: pytest.Te
 
     def begin(
         name: str,
-        app: Mapping[str, Any],
+        app: Mapping[str, Any] | None = None,
         *,
         patch: Path = COMPONENT,
         manifest: str = MANIFEST,
@@ -36,7 +36,7 @@ def play(podman: Podman, bao: Bao, cluster: Cluster, tmp_path_factory: pytest.Te
     ) -> Pod:
         folder = tmp_path_factory.mktemp(name, numbered=False)
         environ = {"CONFSVC_ENV": "production", "VAULT_ADDR": address}
-        objects = pod_of(patch, folder, app, manifest, environ)
+        objects = pod_of(patch, folder, app, manifest, environ) if app else python_pod(folder, environ)
         (folder / "account" / "token").write_text(token)
         begun.append(Pod(podman, folder, objects))
         return begun[-1]
@@ -75,6 +75,13 @@ def test_an_app_with_a_shell_gets_its_environment(play: Play) -> None:
     shell = ". /confsvc/env.sh && exec sh -c 'echo \"level $LOG_LEVEL url $DATABASE_URL\"'"
     pod = play("shell", container("app", shell))
     assert (pod.status("app"), pod.logs("app")) == (0, f"level debug url {URL}\n")
+
+
+@pytest.mark.usefixtures("password")
+def test_an_image_with_python_needs_no_second_container(play: Play, podman: Podman) -> None:
+    build_python_app(podman)
+    pod = play("python")
+    assert (pod.status("shop"), pod.logs("shop")) == (0, f"log level debug, a database URL of {len(URL)} characters\n")
 
 
 def test_a_missing_setting_ends_with_65_and_the_pod_says_which(play: Play, password: str) -> None:

@@ -14,11 +14,11 @@ from typing import Any
 
 import yaml
 
-from images import APP, CONFSVC, ROOT
+from images import APP, CONFSVC, PYTHON_APP, PYTHON_EXAMPLE, ROOT
 from podman import Podman
 from supervised import until
 
-__all__ = ["COMPONENT", "SIDECAR", "Pod", "container", "pod_of"]
+__all__ = ["COMPONENT", "SIDECAR", "Pod", "container", "pod_of", "python_pod"]
 
 COMPONENT = ROOT / "k8s" / "component" / "init-container.yaml"
 SIDECAR = ROOT / "k8s" / "sidecar" / "sidecar.yaml"
@@ -121,3 +121,21 @@ class Pod:
 def container(name: str, script: str) -> Mapping[str, Any]:
     """Return an app's container, of an image that knows nothing of confsvc, that runs a shell script."""
     return {"name": name, "image": APP, "command": ["sh", "-c", script], "securityContext": {"runAsUser": 1000}}
+
+
+def python_pod(folder: Path, environ: Mapping[str, str]) -> Sequence[Mapping[str, Any]]:
+    """Return the objects of a pod of `examples/kubernetes/python`, whose image is ``PYTHON_APP``."""
+    (folder / "account").mkdir()
+    (folder / "log").touch()
+    deployment: dict[str, Any] = yaml.safe_load((PYTHON_EXAMPLE / "deployment.yaml").read_text())
+    spec = deployment["spec"]["template"]["spec"]
+    (app,) = spec["containers"]
+    volume = f"{folder.name}-account"
+    app |= {
+        "image": PYTHON_APP,
+        "env": [{"name": name, "value": value} for name, value in environ.items()],
+        "volumeMounts": [{"name": volume, "mountPath": ACCOUNT}],
+    }
+    spec["volumes"] = [{"name": volume, "hostPath": {"path": str(folder / "account"), "type": "Directory"}}]
+    spec |= {"restartPolicy": "Never", "hostNetwork": True}
+    return [{"apiVersion": "v1", "kind": "Pod", "metadata": {"name": folder.name}, "spec": spec}]
