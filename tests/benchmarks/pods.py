@@ -40,9 +40,9 @@ def main() -> None:
         return
     with tempfile.TemporaryDirectory() as text:
         folder = Path(text)
-        for name in ("podman", "pause", "bao", "wheels"):
+        for name in ("pause", "bao", "wheels"):
             (folder / name).mkdir()
-        with run_podman(folder / "podman") as podman, run_bao(folder / "bao") as bao:
+        with run_podman() as podman, run_bao(folder / "bao") as bao:
             make_pause(podman, folder / "pause")
             make_base(podman)
             build_confsvc(podman, wheelhouse(folder / "wheels", "vault"))

@@ -13,7 +13,7 @@ from podman import Podman, run_podman
 @pytest.fixture(scope="session")
 def podman(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Podman]:
     """Podman, with the images of an app and of confsvc, on a Debian that was made here."""
-    with run_podman(tmp_path_factory.mktemp("podman")) as made:
+    with run_podman() as made:
         make_pause(made, tmp_path_factory.mktemp("pause"))
         make_app(made, tmp_path_factory.mktemp("app"))
         make_base(made)

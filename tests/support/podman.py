@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 import subprocess
+import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -104,12 +105,13 @@ def _missing() -> Mapping[str, str]:
 
 
 @contextmanager
-def run_podman(folder: Path) -> Iterator[Podman]:
-    """Yield podman with nothing but the image that pods need for themselves."""
+def run_podman() -> Iterator[Podman]:
+    """Yield podman with nothing in it."""
     if os.geteuid():
         missing("a way to run pods", "these tests need root")
     if lacking := _missing():
         missing(", ".join(lacking), "apt-get install podman runc buildah debootstrap busybox-static")
+    folder = Path(tempfile.mkdtemp(prefix="podman-"))  # its path must have no more than 50 characters
     podman = Podman(folder)
     try:
         yield podman
