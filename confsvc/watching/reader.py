@@ -44,6 +44,12 @@ class Reader:
         """The files and folders that are read."""
         return [path for paths in self._paths.values() if paths for path in paths]
 
+    def inherit(self, other: "Reader") -> None:
+        """Take over what ``other`` has seen, but for what has a lease: that is for whoever read it."""
+        self.seen = {reference: seen for reference, seen in other.seen.items() if not other._is_leased(reference)}  # noqa: SLF001
+        self._signatures = {r: signed for r, signed in other._signatures.items() if r in self.seen}  # noqa: SLF001
+        self._undescribed = set(other._undescribed)  # noqa: SLF001
+
     def is_local(self, reference: Reference) -> bool:
         """Whether ``reference`` is read from this machine's files."""
         return self._paths[reference] is not None
