@@ -2,10 +2,13 @@
 
 import atexit
 import os
+import socket
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Container, Sequence
 
 from confsvc.adapter import lasting_clock
+from confsvc.live.bell import Bell
+from confsvc.live.sharing import Shared
 from confsvc.watching import Event, Watcher
 
 __all__ = ["Hub", "Member", "hub"]
@@ -43,6 +46,22 @@ class Member:
         """Return when it wants its turn."""
         return float("-inf") if self._asking or self.is_closing else self.watcher.due()
 
+    def listeners(self) -> list[socket.socket]:
+        """Return where other processes ask, if they do."""
+        shared = self.watcher.upstream
+        return [shared.listener] if isinstance(shared, Shared) and shared.listener else []
+
+    def serve(self, asked: Container[int]) -> None:
+        """Answer other processes, if the descriptor of our listener is among those ``asked``."""
+        shared = self.watcher.upstream
+        if isinstance(shared, Shared) and shared.listener and shared.listener.fileno() in asked:
+            shared.serve()
+
+    def abandon(self) -> None:
+        """Let go of what belongs to the process that this one was forked from."""
+        if isinstance(self.watcher.upstream, Shared):
+            self.watcher.upstream.abandon()
+
     def take_turn(self) -> bool:
         """Do what is due. Returns whether there is more to come."""
         tell = self._find()
@@ -77,7 +96,7 @@ class Hub:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._wake = threading.Event()
+        self._bell: Bell | None = None
         self._members: dict[object, Member] = {}
         self._thread: threading.Thread | None = None
 
@@ -86,9 +105,10 @@ class Hub:
         with self._lock:
             self._members[key] = member
             if self._thread is None:
+                self._bell = Bell()
                 self._thread = threading.Thread(target=self._run, name="confsvc-watch", daemon=True)
                 self._thread.start()
-        self._wake.set()
+        self._ring()
 
     def refresh(self, key: object, timeout: float) -> bool:
         """Have everything read anew, and return whether that was done within ``timeout`` seconds."""
@@ -96,7 +116,7 @@ class Hub:
         if member is None:
             return False
         answered = member.ask()
-        self._wake.set()
+        self._ring()
         return answered.is_set() or (not self.is_here and answered.wait(timeout))
 
     def close(self, key: object) -> None:
@@ -111,14 +131,14 @@ class Hub:
         member = self._members.get(key)
         if member is not None:
             member.is_closing = True
-            self._wake.set()
+            self._ring()
 
     def close_all(self) -> None:
         """Stop watching for everybody."""
         members = list(self._members.values())
         for member in members:
             member.is_closing = True
-        self._wake.set()
+        self._ring()
         for member in members:
             member.is_closed.wait(_FAREWELL)
 
@@ -130,26 +150,39 @@ class Hub:
     def successor(self) -> "Hub":
         """Return a hub for a forked process."""
         made = Hub()
+        if self._bell:
+            self._bell.close()
         for key, member in list(self._members.items()):
+            member.abandon()
             heir = member.successor()
             if heir is not None:
                 made.add(key, heir)
         return made
 
+    def _ring(self) -> None:
+        if self._bell:
+            self._bell.ring()
+
     def _run(self) -> None:
         while members := self._present():
             due = min(member.due() for _, member in members)
-            self._wake.wait(min(max(0.0, due - lasting_clock()), threading.TIMEOUT_MAX))
-            self._wake.clear()
+            asked = self._wait(due, [one for _, member in members for one in member.listeners()])
             for key, member in members:
+                member.serve(asked)
                 if not member.take_turn():
                     self._drop(key, member)
+
+    def _wait(self, due: float, listeners: Sequence[socket.socket]) -> set[int]:
+        bell = self._bell
+        return bell.wait(due - lasting_clock(), listeners) if bell else set()
 
     def _present(self) -> list[tuple[object, Member]]:
         """Return all members. Where there is none the thread is over, and the next member starts another."""
         with self._lock:
             if not self._members:
                 self._thread = None
+                if self._bell:
+                    self._bell.close()
             return list(self._members.items())
 
     def _drop(self, key: object, member: Member) -> None:

@@ -8,6 +8,7 @@ from confsvc.errors import Problem, UsageError
 from confsvc.finding import make_request
 from confsvc.library import ConfsvcWarning
 from confsvc.live.live import Live
+from confsvc.live.sharing import share
 from confsvc.models import ModelSchema
 from confsvc.resolver import TIMEOUT, Resolved
 from confsvc.watching import Pace, Watcher
@@ -101,7 +102,7 @@ async def awatch(  # noqa: PLR0913 - those of ``watch``
 
 def _watcher(pace: Pace, **options: Any) -> Watcher:
     """Return a watcher. What raises has no variable that holds the environment."""
-    return Watcher(make_request(**options), pace, alarm=False)
+    return Watcher(make_request(**options), pace, alarm=False, share=share)
 
 
 def _begin(watcher: Watcher) -> Resolved:

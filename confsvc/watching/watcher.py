@@ -9,6 +9,7 @@ from typing import NamedTuple
 from confsvc.adapter import lasting_clock
 from confsvc.errors import Problem
 from confsvc.fetching import Pool
+from confsvc.plan import Plan
 from confsvc.reference import Reference
 from confsvc.resolution import Resolution, Value
 from confsvc.resolver import Request, Resolved, assemble, plan_request
@@ -17,10 +18,14 @@ from confsvc.watching.files import FileAlarm
 from confsvc.watching.leases import Leases
 from confsvc.watching.pace import Gate, Pace
 from confsvc.watching.reader import Reader
+from confsvc.watching.upstream import Direct, Upstream
 
-__all__ = ["Watcher"]
+__all__ = ["Share", "Watcher"]
+
+Share = Callable[[Request, Plan, Upstream], Upstream]
 
 _LOCAL = 1.0  # seconds between two looks at files that no alarm is set on
+_FRESH = 1.0  # seconds for which what was read for somebody else is as good as read now
 _LONGEST = 8  # times the interval: how far apart the looks get while nobody answers
 
 
@@ -36,15 +41,17 @@ class Watcher:
 
     Who watches several calls `step` instead of `run`, when it is `due`. All this is for one thread; `poke` and `stop`
     may be called from any, and from signal handlers. Without ``alarm`` files are looked at every second, and no other
-    thread listens.
+    thread listens. ``share`` returns what is to be asked in the place of the backends.
     """
 
-    def __init__(self, request: Request, pace: Pace, *, alarm: bool = True) -> None:
+    def __init__(self, request: Request, pace: Pace, *, alarm: bool = True, share: Share | None = None) -> None:
         self._request = request
         self._pace = pace
         self._plan = plan_request(request)
         self._pool = Pool(keeps=True)
-        self._reader = Reader(self._plan, self._pool)
+        self._share = share
+        self._upstream = share(request, self._plan, Direct(self._plan, self._pool)) if share else None
+        self._reader = Reader(self._plan, self._pool, self._upstream)
         self._leases = Leases(self._plan, self._pool)
         self._gate = Gate(pace)
         self._has_alarm = alarm
@@ -74,7 +81,7 @@ class Watcher:
     def attempt(self) -> Resolved:
         """Resolve for the first time, as far as possible. Where something is wrong, what was leased is given back."""
         now = lasting_clock()
-        self._reader.read(self._plan.documents, self._request.timeout)
+        self._reader.read(self._plan.documents, self._request.timeout, _FRESH)
         resolved = assemble(self._request, self._plan, self._reader.seen)
         if resolved.problems:
             self.close()
@@ -91,7 +98,7 @@ class Watcher:
 
         It knows what was read; what has a lease it reads for itself.
         """
-        made = Watcher(self._request, self._pace, alarm=False)
+        made = Watcher(self._request, self._pace, alarm=False, share=self._share)
         made._current = self._current
         made._reader.inherit(self._reader)
         if all(reference in made._reader.seen for reference in made._plan.documents):
@@ -123,6 +130,11 @@ class Watcher:
         self._wake.set()
 
     @property
+    def upstream(self) -> Upstream | None:
+        """What is asked in the place of the backends; None where these are."""
+        return self._upstream
+
+    @property
     def is_rejected(self) -> bool:
         """Whether what was read last is not a valid set."""
         return bool(self._rejected)
@@ -140,6 +152,8 @@ class Watcher:
         """Give back leases and logins, within a second or two. `run` must have returned, or is not waited for."""
         if self._alarm:
             self._alarm.close()
+        if self._upstream:
+            self._upstream.close()
         self._pool.release()
 
     def _wake_up(self) -> None:
@@ -151,7 +165,7 @@ class Watcher:
         moved = self._look(now, is_woken=is_woken)
         ended = self._renew()
         expires = self._leases.ends(ended)
-        self._read(dict.fromkeys([*moved, *ended]), now)
+        self._read(dict.fromkeys([*moved, *ended]), now, self._pace.interval / 2)
         self._weigh(tell, expires)
         if self._waiting and self._gate.opens() <= lasting_clock():
             self._hand_over(tell)
@@ -160,15 +174,15 @@ class Watcher:
     def refresh(self, tell: Callable[[Event], None]) -> None:
         """Read everything anew, also what has a lease. A change waits for nothing."""
         now = lasting_clock()
-        self._read(self._plan.documents, now)
+        self._read(self._plan.documents, now, _FRESH)
         self._weigh(tell, inf)
         self._hand_over(tell)
         self._plan_looks(now)
 
-    def _read(self, references: Iterable[Reference], now: float) -> None:
+    def _read(self, references: Iterable[Reference], now: float, max_age: float) -> None:
         wanted = list(references)
         if wanted:
-            self._reader.read(wanted, self._request.timeout)
+            self._reader.read(wanted, self._request.timeout, max_age)
             self._leases.take(self._reader.seen, now)
             self._unjudged += wanted
 
@@ -183,7 +197,7 @@ class Watcher:
         if self._is_poked or now >= self._next_look:
             self._is_poked = False
             self._next_look = self._next_local = 0.0
-            return self._reader.moved(self._request.timeout)
+            return self._reader.moved(self._request.timeout, self._pace.interval / 2)
         if is_woken or now >= self._next_local:
             self._next_local = 0.0
             return self._reader.moved(self._request.timeout, local_only=True)
