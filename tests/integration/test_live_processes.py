@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -76,6 +77,10 @@ def levels(folder: Path) -> set[str]:
     return set(found) if len(found) == WORKERS else set()
 
 
+def has_seen(folder: Path, level: str) -> bool:
+    return levels(folder) == {level}
+
+
 @pytest.mark.parametrize("mode", ["preload", "alone"])
 def test_sixteen_workers_make_one_read_per_change(mode: str, folder: Path, bao: Bao, counting: Counting) -> None:
     bao.put("workers", {"level": "info"})
@@ -99,7 +104,7 @@ def test_sixteen_workers_make_one_read_per_change(mode: str, folder: Path, bao: 
             for level in ("debug", "warning"):
                 before = counting.asked["GET /v1/secret/data/workers"]
                 bao.put("workers", {"level": level})
-                until(lambda level=level: levels(folder) == {level}, lambda: json.dumps(counting.asked))
+                until(partial(has_seen, folder, level), lambda: json.dumps(counting.asked))
                 assert counting.asked["GET /v1/secret/data/workers"] - before == 1
         finally:
             process.send_signal(signal.SIGTERM)
