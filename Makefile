@@ -47,6 +47,7 @@ bench: $(STAMP)  ## print what a start costs, as ratios
 	$(BIN)/python tests/benchmarks/gcp.py
 	$(BIN)/python tests/benchmarks/staying.py
 	$(BIN)/python tests/benchmarks/pods.py
+	$(BIN)/python tests/benchmarks/library.py
 
 docs: $(STAMP)  ## write the generated pages
 	$(BIN)/python docs/generate.py
