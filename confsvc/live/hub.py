@@ -4,6 +4,7 @@ import atexit
 import os
 import socket
 import threading
+from collections import deque
 from collections.abc import Callable, Container, Sequence
 
 from confsvc.adapter import lasting_clock
@@ -30,13 +31,13 @@ class Member:
         self._find = find
         self.is_closing = False
         self.is_closed = threading.Event()
-        self._asking: list[threading.Event] = []
-        self._asked_at = float("-inf")
+        self._asking: deque[threading.Event] = deque()
+        self._read_at = float("-inf")
 
     def ask(self) -> threading.Event:
         """Return an event that is set when everything was read anew."""
         answered = threading.Event()
-        if lasting_clock() - self._asked_at < _FRESH:
+        if lasting_clock() - self._read_at < _FRESH:
             answered.set()
         else:
             self._asking.append(answered)
@@ -71,18 +72,19 @@ class Member:
             self.is_closed.set()
             self._answer(len(self._asking))
             return False
-        if asking := len(self._asking):  # those who ask from here on want a later reading
-            self._asked_at = lasting_clock()
+        if asking := len(self._asking):
+            began = lasting_clock()
             self.watcher.refresh(tell)
-            self._answer(asking)
+            self._read_at = began
+            # Who has asked meanwhile wants a later reading, unless this one is new enough.
+            self._answer(len(self._asking) if lasting_clock() - began < _FRESH else asking)
         elif self.watcher.due() <= lasting_clock():
             self.watcher.step(tell)
         return True
 
     def _answer(self, count: int) -> None:
-        answered, self._asking = self._asking[:count], self._asking[count:]
-        for one in answered:
-            one.set()
+        for _ in range(count):
+            self._asking.popleft().set()
 
     def successor(self) -> "Member | None":
         """Return its like for a forked process; None where nobody wants it there."""

@@ -20,9 +20,10 @@ _AGAIN = 1.0  # seconds between two tries, at least
 
 
 class _Held(NamedTuple):
-    """A lease. ``ends`` and ``due`` are on the lasting clock; ``full`` is what was granted first, in seconds."""
+    """A lease. Times are on the lasting clock; ``full`` is what was granted first, in seconds."""
 
     lease: Lease
+    since: float
     full: float
     ends: float
     due: float
@@ -42,7 +43,7 @@ class Leases:
             lease = document.lease if isinstance(document, Document) else None
             held = self._held.get(reference)
             if lease is not None and (held is None or held.lease.id != lease.id):
-                self._held[reference] = _hold(lease, lease.duration, since)
+                self._held[reference] = _hold(lease, since)
 
     def due(self) -> float:
         """Return when `renew` wants to be called."""
@@ -69,7 +70,7 @@ class Leases:
                 continue
             renewed = self._ask(reference, held, timeout) if held.lease.renewable and held.ends > now else None
             if isinstance(renewed, Lease) and renewed.duration >= held.full * _SHRUNK:
-                self._held[reference] = _hold(renewed, held.full, now)
+                self._held[reference] = _hold(renewed, now)._replace(since=held.since, full=held.full)
                 fresh.append(reference)
                 continue
             ends = now + renewed.duration if isinstance(renewed, Lease) else held.ends
@@ -81,6 +82,19 @@ class Leases:
                 ended.append(reference)
         return ended, silent, fresh
 
+    def suspect(self, timeout: float, age: float) -> list[Reference]:
+        """Return what must be read anew where somebody says that it does not work.
+
+        It is what the store no longer knows, and what is older than ``age`` seconds: an app that fails again and again
+        does not have new credentials made each time.
+        """
+        now = lasting_clock()
+        return [r for r, held in self._held.items() if now - held.since >= age or self._is_gone(r, held, timeout)]
+
+    def _is_gone(self, reference: Reference, held: _Held, timeout: float) -> bool:
+        answer = self._ask(reference, held, timeout) if held.lease.renewable else None
+        return isinstance(answer, ConfsvcError) and not isinstance(answer, _SILENCE)
+
     def _ask(self, reference: Reference, held: _Held, timeout: float) -> Lease | ConfsvcError:
         keeper = self._pool.take(self._plan.backends[reference.scheme])
         try:
@@ -91,6 +105,6 @@ class Leases:
         return renewed
 
 
-def _hold(lease: Lease, full: float, since: float) -> _Held:
+def _hold(lease: Lease, since: float) -> _Held:
     after = lease.duration * _RENEW_AFTER * (1 - random.uniform(0, _JITTER))  # noqa: S311 - no secret
-    return _Held(lease, full, since + lease.duration, since + after)
+    return _Held(lease, since, lease.duration, since + lease.duration, since + after)

@@ -49,13 +49,18 @@ class Reader:
 
     def inherit(self, other: "Reader") -> None:
         """Take over what ``other`` has seen, but for what has a lease: that is for whoever read it."""
-        self.seen = {reference: seen for reference, seen in other.seen.items() if not other._is_leased(reference)}  # noqa: SLF001
+        self.seen = {reference: seen for reference, seen in other.seen.items() if not other.is_leased(reference)}
         self._signatures = {r: signed for r, signed in other._signatures.items() if r in self.seen}  # noqa: SLF001
         self._undescribed = set(other._undescribed)  # noqa: SLF001
 
     def is_local(self, reference: Reference) -> bool:
         """Whether ``reference`` is read from this machine's files."""
         return self._paths[reference] is not None
+
+    def is_leased(self, reference: Reference) -> bool:
+        """Whether ``reference`` was read with a lease."""
+        seen = self.seen.get(reference)
+        return isinstance(seen, Document) and seen.lease is not None
 
     def read(self, references: Iterable[Reference], timeout: float, max_age: float = 0.0) -> None:
         """Read ``references``. What cannot be reached is failing from then on, until it can."""
@@ -74,7 +79,7 @@ class Reader:
 
     def _fetch(self, wanted: Sequence[Reference], timeout: float, max_age: float) -> Fetched:
         """Read what has a lease, and what is on this machine, for this process alone."""
-        own = [r for r in wanted if self.is_local(r) or self._is_leased(r)]
+        own = [r for r in wanted if self.is_local(r) or self.is_leased(r)]
         others = [r for r in wanted if r not in own]
         if self._upstream is self._direct or not others:
             return self._direct.fetch(wanted, timeout)
@@ -86,7 +91,7 @@ class Reader:
         What has a lease is not among them: reading it makes another one.
         """
         documents = [r for r in self._plan.documents if not (local_only and not self.is_local(r))]
-        documents = [r for r in documents if not self._is_leased(r)]
+        documents = [r for r in documents if not self.is_leased(r)]
         remote = [r for r in documents if not self.is_local(r) and self._can_tell(r)]
         described = self._upstream.describe(remote, timeout, max_age) if remote else {}
         return [r for r in documents if self._has_moved(r, described.get(r))]
@@ -120,10 +125,6 @@ class Reader:
         seen = self.seen.get(reference)
         has_version = isinstance(seen, NotFound) or (isinstance(seen, Document) and bool(seen.version))
         return has_version and reference not in self._undescribed
-
-    def _is_leased(self, reference: Reference) -> bool:
-        seen = self.seen.get(reference)
-        return isinstance(seen, Document) and seen.lease is not None
 
     def _paths_of(self, reference: Reference) -> Sequence[str] | None:
         """Return where ``reference`` is read from, None where that is not on this machine."""

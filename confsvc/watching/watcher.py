@@ -172,9 +172,11 @@ class Watcher:
         self._plan_looks(now)
 
     def refresh(self, tell: Callable[[Event], None]) -> None:
-        """Read everything anew, also what has a lease. A change waits for nothing."""
+        """Read everything anew; of what has a lease, what is suspect. A change waits for nothing."""
         now = lasting_clock()
-        self._read(self._plan.documents, now, _FRESH)
+        suspects = self._leases.suspect(self._request.timeout, self._pace.interval)
+        plain = [reference for reference in self._plan.documents if not self._reader.is_leased(reference)]
+        self._read([*plain, *suspects], now, _FRESH)
         self._weigh(tell, inf)
         self._hand_over(tell)
         self._plan_looks(now)

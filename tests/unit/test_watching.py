@@ -444,3 +444,41 @@ def test_no_value_shows_in_any_event(confsvc_memory: MemoryStore, watch: Watch) 
     confsvc_memory.put("app", {"PORT": "2", "NAME": canary})
     watched.told(2)
     assert find_leaks(canary, *map(repr, watched.events)) == []
+
+
+def test_a_refresh_makes_no_credentials_anew_that_the_store_still_knows(leasing: type[Leasing], tmp_path: Path) -> None:
+    (tmp_path / "confsvc.toml").write_text(MANIFEST)
+    leasing.duration = 600.0
+    watcher = Watcher(Request(load_manifest(str(tmp_path / "confsvc.toml"))), Pace(interval=0.5, debounce=60.0))
+    watcher.start()
+    events: list[Event] = []
+    watcher.refresh(events.append)
+    leasing.grants.append(Unavailable("x"))
+    watcher.refresh(events.append)
+    assert (leasing.made, events) == (["lease-1"], [])
+    leasing.grants.append(Malformed("it has ended"))
+    watcher.refresh(events.append)  # the change waits for no debounce
+    assert leasing.made == ["lease-1", "lease-2"]
+    assert [event.names for event in events if isinstance(event, Changed)] == [("PORT",)]
+    time.sleep(0.5)
+    watcher.refresh(events.append)  # what is older than that may have been spoilt behind the store's back
+    assert leasing.made == ["lease-1", "lease-2", "lease-3"]
+    watcher.close()
+
+
+def test_a_successor_goes_on_with_what_was_read_and_takes_leases_of_its_own(
+    leasing: type[Leasing], tmp_path: Path
+) -> None:
+    (tmp_path / ".env").write_text("NAME=x\n")
+    (tmp_path / "confsvc.toml").write_text(MANIFEST.replace('["memory', '["dotenv://.env", "memory'))
+    parent = Watcher(Request(load_manifest(str(tmp_path / "confsvc.toml"))), QUICK, alarm=False)
+    parent.start()
+    child = parent.successor()
+    events: list[Event] = []
+    assert child.due() <= time.clock_gettime(time.CLOCK_BOOTTIME)
+    child.step(events.append)
+    assert leasing.made == ["lease-1", "lease-2"]
+    child.step(events.append)
+    assert [event.names for event in events if isinstance(event, Changed)] == [("PORT",)]
+    parent.close()
+    child.close()
