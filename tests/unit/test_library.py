@@ -8,7 +8,7 @@ import traceback
 from pathlib import Path
 
 import pytest
-from pydantic import BaseModel, SecretStr, model_validator
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field, SecretStr, model_validator
 
 import confsvc
 from confsvc.errors import UnknownEnvironmentError
@@ -229,3 +229,42 @@ def test_importing_the_library_loads_no_pydantic() -> None:
     code = "import sys, confsvc; confsvc.load, confsvc.resolve; print('pydantic' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "False\n"
+
+
+def test_load_inside_a_running_event_loop_is_an_ordinary_call() -> None:
+    async def main() -> Settings:
+        return confsvc.load(Settings, environment="production")
+
+    assert asyncio.run(main()).name == "prod"
+
+
+class Renamed(BaseModel):
+    """A field that has got another name, and still takes the old one."""
+
+    service: str = Field(validation_alias=AliasChoices("SERVICE", "NAME"))
+
+
+class Moved(BaseModel):
+    """The same without the old one."""
+
+    service: str
+
+
+def test_a_setting_that_was_renamed_keeps_its_old_name_as_an_alias() -> None:
+    assert confsvc.load(Renamed, environment="production").service == "prod"
+    with pytest.raises(confsvc.ResolutionError, match=r"SERVICE \(missing\)"):
+        confsvc.load(Moved, environment="production")
+
+
+class Contradictory(BaseModel):
+    """A default that its own type refuses."""
+
+    model_config = ConfigDict(validate_default=True)
+
+    port: int = Field("http", ge=1)  # type: ignore[assignment]
+
+
+def test_a_default_that_fails_its_own_validation_is_told() -> None:
+    with pytest.raises(confsvc.ResolutionError) as caught:
+        confsvc.load(Contradictory, environment="development")
+    assert [(problem.name, problem.code) for problem in caught.value.problems] == [("PORT", "invalid")]
