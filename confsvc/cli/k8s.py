@@ -7,7 +7,8 @@ from confsvc.cli import output
 from confsvc.cli.options import Parser, request_of
 from confsvc.errors import UsageError
 from confsvc.external import Cluster
-from confsvc.inject.external_secret import Wanted, external_secret
+from confsvc.inject.external_objects import CLUSTER_WIDE, STORE_KINDS, Wanted
+from confsvc.inject.external_secret import external_secret
 from confsvc.inject.kubernetes import check_name, default_name
 from confsvc.inject.yaml_text import document
 from confsvc.resolver import plan_request
@@ -15,7 +16,6 @@ from confsvc.resolver import plan_request
 __all__ = ["main", "parser"]
 
 _OBJECTS = ("external-secret",)
-_STORES = ("SecretStore", "ClusterSecretStore")
 # https://pkg.go.dev/time#ParseDuration
 _INTERVAL = re.compile(r"0|(?:[0-9]+(?:\.[0-9]+)?(?:ns|us|ms|s|m|h))+")
 # https://kubernetes.io/docs/concepts/overview/working-with-objects/names/#dns-label-names
@@ -38,7 +38,9 @@ def parser() -> Parser:
     group = made.add_argument_group("objects")
     group.add_argument("--name", metavar="NAME", default="", help="of the Secret; else project-environment")
     group.add_argument("--namespace", metavar="NAME", default="", help="that it is in; else left to who applies it")
-    group.add_argument("--store-kind", choices=_STORES, default=_STORES[0], metavar="KIND", help=" or ".join(_STORES))
+    group.add_argument(
+        "--store-kind", choices=STORE_KINDS, default=STORE_KINDS[0], metavar="KIND", help=" or ".join(STORE_KINDS)
+    )
     group.add_argument("--refresh-interval", metavar="TIME", default="1h", help="how often values are read, default 1h")
     group.add_argument("--service-account", metavar="NAME", default="", help="that the operator logs in as")
     return made
@@ -51,16 +53,16 @@ def main(argv: list[str]) -> int:
     without_others = {"source": [], "set": [], "override": True, "timeout": None}
     request = request_of(argparse.Namespace(**vars(args), **without_others))
     plan = plan_request(request)
-    is_cluster_wide = args.store_kind == _STORES[1]
+    is_cluster_wide = args.store_kind == CLUSTER_WIDE
     name = check_name(args.name or default_name(request.manifest.project, plan.environment))
     cluster = Cluster(name, args.service_account, args.namespace if is_cluster_wide else "")
     wanted = Wanted(cluster, args.namespace, args.store_kind, args.refresh_interval)
-    documents, helpers = external_secret(plan, wanted, request.manifest.place)
-    if helpers and is_cluster_wide and not args.namespace:
+    made = external_secret(plan, wanted, request.manifest.place)
+    if made.helpers and is_cluster_wide and not args.namespace:
         raise UsageError("a ClusterSecretStore has to say where its Secrets are", hint="--namespace NAME")
-    for helper in helpers:
+    for helper in made.helpers:
         output.warn(f"the operator needs {helper}, which is yours to make")
-    output.write("---\n".join(map(document, documents)))
+    output.write("---\n".join(map(document, made.objects)))
     return 0
 
 
@@ -71,5 +73,5 @@ def _check(args: argparse.Namespace) -> None:
         raise UsageError("--namespace takes a name of lower-case letters, digits and hyphens, 63 at most")
     if args.service_account:
         check_name(args.service_account)
-    if args.service_account and args.store_kind == _STORES[1] and not args.namespace:
+    if args.service_account and args.store_kind == CLUSTER_WIDE and not args.namespace:
         raise UsageError("a ClusterSecretStore has to say where its service account is", hint="--namespace NAME")

@@ -17,7 +17,7 @@ __all__ = ["Part", "Pipe", "decoded", "every_field", "field", "field_or", "filte
 _FILTERS = {
     "urlencode": 'urlquery | replace "+" "%20"',
     "base64": "b64enc",
-    "trim": r'trimAll " \t\n\r\v\f"',
+    "trim": r'trimAll " \t\n\r\u000b\f"',
 }
 _IDENTIFIER = re.compile("[A-Za-z_][A-Za-z0-9_]*")
 _PAIR = "{{ $key | toJson }}: {{ $value | toJson }}"

@@ -6,7 +6,7 @@ from base64 import b64encode
 from confsvc.errors import OutputError
 from confsvc.external import object_name
 from confsvc.inject.formats import is_utf8, refusal
-from confsvc.inject.yaml_text import document
+from confsvc.inject.yaml_text import Word, document
 from confsvc.resolution import Resolution, Value
 
 __all__ = ["check_name", "default_name", "kubernetes"]
@@ -15,7 +15,7 @@ __all__ = ["check_name", "default_name", "kubernetes"]
 _LABEL = "[a-z0-9]([a-z0-9-]*[a-z0-9])?"
 _SUBDOMAIN = re.compile(rf"(?=.{{1,253}}\Z){_LABEL}([.]{_LABEL})*")
 _KEY = re.compile(r"(?![.]\Z|[.][.])[A-Za-z0-9._-]{1,253}")
-# MaxSecretSize, which is what all values of a Secret may have together; a ConfigMap's count with their keys.
+# What all values of an object may have together, decoded: MaxSecretSize of https://pkg.go.dev/k8s.io/api/core/v1.
 _MOST = 1024 * 1024
 
 
@@ -56,14 +56,14 @@ def kubernetes(resolution: Resolution, kind: str, name: str = "") -> str:
         else:
             data[key] = value.text
     _check_size(values, kind)
-    head: dict[str, object] = {"apiVersion": "v1", "kind": kind, "metadata": {"name": name}}
+    head: dict[str, object] = {"apiVersion": Word("v1"), "kind": Word(kind), "metadata": {"name": name}}
     if kind == "Secret":
-        head["type"] = "Opaque"
+        head["type"] = Word("Opaque")
     return document({**head, "data": data, **({"binaryData": binary} if binary else {})})
 
 
 def _check_size(values: list[Value], kind: str) -> None:
-    sizes = {value.name: len(value.data) + (len(value.name) if kind == "ConfigMap" else 0) for value in values}
+    sizes = {value.name: len(value.data) for value in values}
     total = sum(sizes.values())
     if total > _MOST:
         largest = max(sizes, key=lambda name: sizes[name])

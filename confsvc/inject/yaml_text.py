@@ -1,16 +1,22 @@
-"""YAML as text: every scalar double-quoted, so that nothing is taken for a number, a date or a `no`."""
+"""YAML as text: what people wrote is double-quoted, so that nothing is taken for a number, a date or a `no`."""
 
 import re
 from collections.abc import Iterator, Mapping
 from json import dumps
 
-__all__ = ["document", "scalar"]
+__all__ = ["Word", "document", "scalar"]
 
 # What YAML 1.2 wants escaped beyond what JSON does: https://yaml.org/spec/1.2.2/#51-character-set
 _ESCAPED = re.compile("[\x7f-\x9f\u2028\u2029\ud800-\udfff\ufeff\ufffe\uffff]")
-_PLAIN = re.compile("[A-Za-z][A-Za-z0-9_]*")
+_PLAIN = re.compile("[a-z][A-Za-z0-9]*")
 # What YAML 1.1 takes for a truth value where it is not quoted, as a key too.
 _NOT_PLAIN = frozenset({"y", "n", "yes", "no", "on", "off", "true", "false", "null"})
+
+
+class Word(str):
+    """A text of ours that stands as it is."""
+
+    __slots__ = ()
 
 
 def scalar(text: str) -> str:
@@ -38,15 +44,19 @@ def _entry(head: str, value: object) -> Iterator[str]:
         for item in value:
             yield from _item(item)
     else:
-        yield f"{head} {_empty(value) or scalar(str(value))}"
+        yield f"{head} {_empty(value) or _scalar(value)}"
 
 
 def _item(value: object) -> Iterator[str]:
     if not isinstance(value, Mapping):
-        yield f"  - {scalar(str(value))}"
+        yield f"  - {_scalar(value)}"
         return
     for number, line in enumerate(_mapping(value)):
         yield f"    {line}" if number else f"  - {line}"
+
+
+def _scalar(value: object) -> str:
+    return value if isinstance(value, Word) else scalar(str(value))
 
 
 def _empty(value: object) -> str:
