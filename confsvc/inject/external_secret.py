@@ -51,7 +51,7 @@ def external_secret(plan: Plan, wanted: Wanted, place: _Place) -> Manifests:
     template = _template(values, names, plan, problems)
     takes_all = _takes_all(plan)
     data_from = _data_from(plan, stores, problems, place) if takes_all or values.needs_sources else []
-    _raise(plan, problems)
+    _raise(plan, names, problems)
     if not data_from and not values.fetched:
         raise ManifestError(
             "nothing is read from a store, so there is nothing for an operator to fetch",
@@ -135,8 +135,11 @@ def _problem(error: AdapterError, *, name: str = "", reference: str = "", place:
     return problem._replace(code="manifest.operator", exit_status=78)
 
 
-def _raise(plan: Plan, problems: list[Problem]) -> None:
+def _raise(plan: Plan, names: list[str], problems: list[Problem]) -> None:
+    """Raise what is wrong, if anything is: settings in their order, then sources."""
     if problems:
+        order = {name: number for number, name in enumerate(names)}
+        problems.sort(key=lambda problem: order.get(problem.name, len(order)))
         count = "1 setting or source" if len(problems) == 1 else f"{len(problems)} settings or sources"
         where = f" of {plan.environment}" if plan.environment else ""
         raise ResolutionError(f"{count}{where} cannot be written for the External Secrets Operator", problems)
