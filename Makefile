@@ -46,6 +46,7 @@ bench: $(STAMP)  ## print what a start costs, as ratios
 	$(BIN)/python tests/benchmarks/aws.py
 	$(BIN)/python tests/benchmarks/gcp.py
 	$(BIN)/python tests/benchmarks/staying.py
+	$(BIN)/python tests/benchmarks/pods.py
 
 docs: $(STAMP)  ## write the generated pages
 	$(BIN)/python docs/generate.py

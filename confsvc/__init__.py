@@ -26,16 +26,19 @@ if TYPE_CHECKING:
         UsageError,
     )
     from confsvc.library import ConfsvcWarning, aload, load, resolve
+    from confsvc.live import Change, Live, awatch, watch
     from confsvc.resolution import Origin, Resolution, Value
     from confsvc.secret import Secret
 
 __all__ = [
     "AdapterError",
+    "Change",
     "ConfsvcError",
     "ConfsvcWarning",
     "DeadlineError",
     "Denied",
     "InvalidError",
+    "Live",
     "Malformed",
     "ManifestError",
     "NotFound",
@@ -51,19 +54,25 @@ __all__ = [
     "Value",
     "__version__",
     "aload",
+    "awatch",
     "load",
     "resolve",
+    "watch",
 ]
 
 _ELSEWHERE = {
+    "Change": "live",
     "ConfsvcWarning": "library",
+    "Live": "live",
     "Origin": "resolution",
     "Resolution": "resolution",
     "Secret": "secret",
     "Value": "resolution",
     "aload": "library",
+    "awatch": "live",
     "load": "library",
     "resolve": "library",
+    "watch": "live",
 }
 
 

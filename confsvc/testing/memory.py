@@ -91,6 +91,7 @@ class MemoryAdapter:
     options: ClassVar[Mapping[str, Mapping[str, object]]] = {}
     parameters: ClassVar[frozenset[str]] = frozenset()
     local: ClassVar[bool] = False
+    private: ClassVar[bool] = True  # another process has another store
     keeps_names: ClassVar[bool] = False
     store: ClassVar[MemoryStore] = MemoryStore()
 

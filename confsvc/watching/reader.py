@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
-from confsvc.adapter import Deadline, Description, Document
+from confsvc.adapter import Description, Document
 from confsvc.errors import (
     ConfsvcError,
     DeadlineError,
@@ -13,10 +13,11 @@ from confsvc.errors import (
     Unauthenticated,
     Unavailable,
 )
-from confsvc.fetching import Pool, describe_documents, fetch_documents
+from confsvc.fetching import Fetched, Pool
 from confsvc.plan import Plan
 from confsvc.reference import Reference
 from confsvc.watching.files import Signature, signature
+from confsvc.watching.upstream import Direct, Upstream
 
 __all__ = ["Reader"]
 
@@ -30,9 +31,11 @@ class Reader:
     It is not for several threads at once.
     """
 
-    def __init__(self, plan: Plan, pool: Pool) -> None:
+    def __init__(self, plan: Plan, pool: Pool, upstream: Upstream | None = None) -> None:
         self._plan = plan
         self._pool = pool
+        self._direct = Direct(plan, pool)
+        self._upstream = upstream or self._direct
         self._signatures: dict[Reference, Signature | None] = {}
         self._paths = {reference: self._paths_of(reference) for reference in plan.documents}
         self._undescribed: set[Reference] = set()
@@ -44,18 +47,24 @@ class Reader:
         """The files and folders that are read."""
         return [path for paths in self._paths.values() if paths for path in paths]
 
+    def inherit(self, other: "Reader") -> None:
+        """Take over what ``other`` has seen, but for what has a lease: that is for whoever read it."""
+        self.seen = {reference: seen for reference, seen in other.seen.items() if not other._is_leased(reference)}  # noqa: SLF001
+        self._signatures = {r: signed for r, signed in other._signatures.items() if r in self.seen}  # noqa: SLF001
+        self._undescribed = set(other._undescribed)  # noqa: SLF001
+
     def is_local(self, reference: Reference) -> bool:
         """Whether ``reference`` is read from this machine's files."""
         return self._paths[reference] is not None
 
-    def read(self, references: Iterable[Reference], timeout: float) -> None:
+    def read(self, references: Iterable[Reference], timeout: float, max_age: float = 0.0) -> None:
         """Read ``references``. What cannot be reached is failing from then on, until it can."""
         wanted = list(references)
         for reference in wanted:  # before reading, so that what changes meanwhile is seen the next time
             paths = self._paths[reference]
             if paths is not None:
                 self._signatures[reference] = signature(paths)
-        found = fetch_documents(wanted, self._plan.backends, Deadline(timeout), self._pool)
+        found = self._fetch(wanted, timeout, max_age)
         for reference, outcome in found.items():
             if isinstance(outcome, _SILENCE) and reference in self.seen:
                 self.failing[reference] = outcome
@@ -63,7 +72,15 @@ class Reader:
                 self.seen[reference] = outcome
                 self.failing.pop(reference, None)
 
-    def moved(self, timeout: float, *, local_only: bool = False) -> list[Reference]:
+    def _fetch(self, wanted: Sequence[Reference], timeout: float, max_age: float) -> Fetched:
+        """Read what has a lease, and what is on this machine, for this process alone."""
+        own = [r for r in wanted if self.is_local(r) or self._is_leased(r)]
+        others = [r for r in wanted if r not in own]
+        if self._upstream is self._direct or not others:
+            return self._direct.fetch(wanted, timeout)
+        return {**self._direct.fetch(own, timeout), **self._upstream.fetch(others, timeout, max_age)}
+
+    def moved(self, timeout: float, max_age: float = 0.0, *, local_only: bool = False) -> list[Reference]:
         """Return what may be another than it was, without reading a value where there is a way to tell.
 
         What has a lease is not among them: reading it makes another one.
@@ -71,7 +88,7 @@ class Reader:
         documents = [r for r in self._plan.documents if not (local_only and not self.is_local(r))]
         documents = [r for r in documents if not self._is_leased(r)]
         remote = [r for r in documents if not self.is_local(r) and self._can_tell(r)]
-        described = describe_documents(remote, self._plan.backends, Deadline(timeout), self._pool) if remote else {}
+        described = self._upstream.describe(remote, timeout, max_age) if remote else {}
         return [r for r in documents if self._has_moved(r, described.get(r))]
 
     def problems(self) -> tuple[Problem, ...]:

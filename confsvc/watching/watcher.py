@@ -2,25 +2,30 @@
 
 import random
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from math import inf
 from typing import NamedTuple
 
 from confsvc.adapter import lasting_clock
 from confsvc.errors import Problem
 from confsvc.fetching import Pool
+from confsvc.plan import Plan
 from confsvc.reference import Reference
 from confsvc.resolution import Resolution, Value
-from confsvc.resolver import Request, assemble, plan_request
+from confsvc.resolver import Request, Resolved, assemble, plan_request
 from confsvc.watching.events import Changed, Event, Outage, Recovered, Rejected
 from confsvc.watching.files import FileAlarm
 from confsvc.watching.leases import Leases
 from confsvc.watching.pace import Gate, Pace
 from confsvc.watching.reader import Reader
+from confsvc.watching.upstream import Direct, Upstream
 
-__all__ = ["Watcher"]
+__all__ = ["Share", "Watcher"]
+
+Share = Callable[[Request, Plan, Upstream], Upstream]
 
 _LOCAL = 1.0  # seconds between two looks at files that no alarm is set on
+_FRESH = 1.0  # seconds for which what was read for somebody else is as good as read now
 _LONGEST = 8  # times the interval: how far apart the looks get while nobody answers
 
 
@@ -34,17 +39,22 @@ class _Waiting(NamedTuple):
 class Watcher:
     """Watches the settings of one request. `start` resolves them, `run` then tells what happens, until `stop`.
 
-    `start` and `run` are for one thread; `poke` and `stop` may be called from any, and from signal handlers.
+    Who watches several calls `step` instead of `run`, when it is `due`. All this is for one thread; `poke` and `stop`
+    may be called from any, and from signal handlers. Without ``alarm`` files are looked at every second, and no other
+    thread listens. ``share`` returns what is to be asked in the place of the backends.
     """
 
-    def __init__(self, request: Request, pace: Pace) -> None:
+    def __init__(self, request: Request, pace: Pace, *, alarm: bool = True, share: Share | None = None) -> None:
         self._request = request
         self._pace = pace
         self._plan = plan_request(request)
         self._pool = Pool(keeps=True)
-        self._reader = Reader(self._plan, self._pool)
+        self._share = share
+        self._upstream = share(request, self._plan, Direct(self._plan, self._pool)) if share else None
+        self._reader = Reader(self._plan, self._pool, self._upstream)
         self._leases = Leases(self._plan, self._pool)
         self._gate = Gate(pace)
+        self._has_alarm = alarm
         self._alarm: FileAlarm | None = None
         self._wake = threading.Event()
         self._is_stopping = False
@@ -66,27 +76,48 @@ class Watcher:
             ResolutionError: something is wrong; what was leased is given back.
 
         """
+        return self.attempt().unwrap()
+
+    def attempt(self) -> Resolved:
+        """Resolve for the first time, as far as possible. Where something is wrong, what was leased is given back."""
         now = lasting_clock()
-        self._reader.read(self._plan.documents, self._request.timeout)
+        self._reader.read(self._plan.documents, self._request.timeout, _FRESH)
         resolved = assemble(self._request, self._plan, self._reader.seen)
         if resolved.problems:
             self.close()
-        self._current = resolved.unwrap()
+            return resolved
+        self._current = resolved.resolution
         self._leases.take(self._reader.seen, now)
-        if self._reader.files:
+        if self._reader.files and self._has_alarm:
             self._alarm = FileAlarm(self._reader.files, self._wake_up)
         self._plan_looks(lasting_clock())
-        return self._current
+        return resolved
+
+    def successor(self) -> "Watcher":
+        """Return a watcher that goes on in a forked process, where no thread of ours runs and no connection is ours.
+
+        It knows what was read; what has a lease it reads for itself.
+        """
+        made = Watcher(self._request, self._pace, alarm=False, share=self._share)
+        made._current = self._current
+        made._reader.inherit(self._reader)
+        if all(reference in made._reader.seen for reference in made._plan.documents):
+            made._plan_looks(lasting_clock())  # else at once
+        return made
 
     def run(self, tell: Callable[[Event], None]) -> None:
         """Watch until `stop`. ``tell`` is called in this thread, and may take its time."""
         while not self._is_stopping:
-            self._expected = self._due()
+            self._expected = self.due()
             self._wake.wait(min(max(0.0, self._expected - lasting_clock()), threading.TIMEOUT_MAX))
             is_woken = self._wake.is_set()
             self._wake.clear()
             if not self._is_stopping:
-                self._step(tell, is_woken=is_woken)
+                self.step(tell, is_woken=is_woken)
+
+    def due(self) -> float:
+        """Return when the next `step` is to be taken, on the lasting clock."""
+        return min(self._next_look, self._next_local, self._leases.due(), self._gate.opens())
 
     def poke(self) -> None:
         """Look now, at everything."""
@@ -97,6 +128,11 @@ class Watcher:
         """Make `run` return soon."""
         self._is_stopping = True
         self._wake.set()
+
+    @property
+    def upstream(self) -> Upstream | None:
+        """What is asked in the place of the backends; None where these are."""
+        return self._upstream
 
     @property
     def is_rejected(self) -> bool:
@@ -116,38 +152,52 @@ class Watcher:
         """Give back leases and logins, within a second or two. `run` must have returned, or is not waited for."""
         if self._alarm:
             self._alarm.close()
+        if self._upstream:
+            self._upstream.close()
         self._pool.release()
 
     def _wake_up(self) -> None:
         self._wake.set()
 
-    def _due(self) -> float:
-        return min(self._next_look, self._next_local, self._leases.due(), self._gate.opens())
-
-    def _step(self, tell: Callable[[Event], None], *, is_woken: bool) -> None:
+    def step(self, tell: Callable[[Event], None], *, is_woken: bool = False) -> None:
+        """Do what is due: look, read, renew, tell. ``is_woken``: something happened to a file."""
         now = lasting_clock()
         moved = self._look(now, is_woken=is_woken)
         ended = self._renew()
         expires = self._leases.ends(ended)
-        again = [*moved, *(reference for reference in ended if reference not in moved)]
-        if again:
-            self._reader.read(again, self._request.timeout)
-            self._leases.take(self._reader.seen, now)
-            self._unjudged += again
-        self._tell_of_outages(tell)
-        # While something cannot be read, a set would be half new and half old.
-        if self._unjudged and not self._reader.failing:
-            self._judge(tell, expires)
+        self._read(dict.fromkeys([*moved, *ended]), now, self._pace.interval / 2)
+        self._weigh(tell, expires)
         if self._waiting and self._gate.opens() <= lasting_clock():
             self._hand_over(tell)
         self._plan_looks(now)
+
+    def refresh(self, tell: Callable[[Event], None]) -> None:
+        """Read everything anew, also what has a lease. A change waits for nothing."""
+        now = lasting_clock()
+        self._read(self._plan.documents, now, _FRESH)
+        self._weigh(tell, inf)
+        self._hand_over(tell)
+        self._plan_looks(now)
+
+    def _read(self, references: Iterable[Reference], now: float, max_age: float) -> None:
+        wanted = list(references)
+        if wanted:
+            self._reader.read(wanted, self._request.timeout, max_age)
+            self._leases.take(self._reader.seen, now)
+            self._unjudged += wanted
+
+    def _weigh(self, tell: Callable[[Event], None], expires: float) -> None:
+        """Tell what cannot be read, and judge what was: while something is missing, a set is half new and half old."""
+        self._tell_of_outages(tell)
+        if self._unjudged and not self._reader.failing:
+            self._judge(tell, expires)
 
     def _look(self, now: float, *, is_woken: bool) -> list[Reference]:
         """Return what moved, as far as it is time to look."""
         if self._is_poked or now >= self._next_look:
             self._is_poked = False
             self._next_look = self._next_local = 0.0
-            return self._reader.moved(self._request.timeout)
+            return self._reader.moved(self._request.timeout, self._pace.interval / 2)
         if is_woken or now >= self._next_local:
             self._next_local = 0.0
             return self._reader.moved(self._request.timeout, local_only=True)

@@ -18,10 +18,10 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parents[1] / "support"))
 
 from openbao import ROOT, Bao, run_bao
+from usage import resident, used
 
 CONFSVC = str(Path(sysconfig.get_path("scripts")) / "confsvc")
 REST = 20.0  # seconds of doing nothing
-TICKS = os.sysconf("SC_CLK_TCK")
 PRINTED = 32 * 1024 * 1024
 
 MANIFEST = """
@@ -92,20 +92,6 @@ def running(
         for process in processes.values():
             process.send_signal(signal.SIGTERM)
             process.wait(20)
-
-
-def used(pid: int) -> float:
-    """Return the seconds of processor time that ``pid`` has used."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / TICKS
-
-
-def resident(pid: int) -> float:
-    """Return the resident memory of ``pid`` in MiB."""
-    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
-        if line.startswith("VmRSS:"):
-            return int(line.split()[1]) / 1024
-    return 0.0
 
 
 def masking(folder: Path) -> None:

@@ -1,19 +1,15 @@
 """Every way to log in that OpenBao has, for real, and what is left behind."""
 
-import json
-import threading
 import time
-from base64 import urlsafe_b64encode
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import pytest
-from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 
+from cluster import Cluster, run_cluster, signed
 from confsvc.adapter import Backend, Deadline, Document
 from confsvc.errors import Denied, ManifestError, Unauthenticated
 from confsvc.reference import parse_reference
@@ -232,15 +228,6 @@ def test_userpass_logs_in_whatever_is_in_the_name(bao: Bao) -> None:
 # JSON web tokens.
 
 
-def signed(key: ec.EllipticCurvePrivateKey, **claims: Any) -> str:
-    """Return a token with `claims`, signed with `key` (ES256)."""
-    parts = [{"alg": "ES256", "typ": "JWT"}, {"exp": int(time.time()) + 60, "iat": int(time.time()), **claims}]
-    text = ".".join(urlsafe_b64encode(json.dumps(part).encode()).rstrip(b"=").decode() for part in parts)
-    r, s = decode_dss_signature(key.sign(text.encode(), ec.ECDSA(hashes.SHA256())))
-    signature = r.to_bytes(32, "big") + s.to_bytes(32, "big")
-    return f"{text}.{urlsafe_b64encode(signature).rstrip(b'=').decode()}"
-
-
 @pytest.fixture
 def key(bao: Bao) -> ec.EllipticCurvePrivateKey:
     """A key whose signatures the server trusts."""
@@ -265,68 +252,21 @@ def test_jwt_logs_in_with_a_token_that_fits(bao: Bao, key: ec.EllipticCurvePriva
 # Kubernetes.
 
 
-class Reviewer(BaseHTTPRequestHandler):
-    """What a cluster says of a service account's token: the fake has one that it knows."""
-
-    def do_POST(self) -> None:
-        asked = json.loads(self.rfile.read(int(self.headers["content-length"])))
-        known = asked["spec"]["token"] == self.server.known  # type: ignore[attr-defined]
-        user = {"username": "system:serviceaccount:shop:api", "uid": "u", "groups": ["system:serviceaccounts"]}
-        body = json.dumps(
-            {
-                "apiVersion": "authentication.k8s.io/v1",
-                "kind": "TokenReview",
-                "status": {"authenticated": True, "user": user} if known else {"error": "unknown"},
-            }
-        ).encode()
-        self.send_response(201)
-        self.send_header("content-type", "application/json")
-        self.send_header("content-length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, *_: object) -> None:
-        """Be quiet."""
-
-
 @pytest.fixture
-def cluster() -> Iterator[ThreadingHTTPServer]:
-    """A Kubernetes API that reviews tokens; `known` is the one it knows."""
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Reviewer)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield server
-    server.shutdown()
-    thread.join()
-    server.server_close()
+def cluster() -> Iterator[Cluster]:
+    """A Kubernetes API that reviews tokens of `shop/api`."""
+    with run_cluster("api") as made:
+        yield made
 
 
-def test_kubernetes_reads_its_token_at_every_login(bao: Bao, cluster: ThreadingHTTPServer, tmp_path: Path) -> None:
-    key = ec.generate_private_key(ec.SECP256R1())
-    claims = {
-        "iss": "kubernetes/serviceaccount",
-        "sub": "system:serviceaccount:shop:api",
-        "kubernetes.io/serviceaccount/namespace": "shop",
-        "kubernetes.io/serviceaccount/service-account.name": "api",
-        "kubernetes.io/serviceaccount/service-account.uid": "u",
-    }
-    bao.enable("kubernetes")
-    config = {
-        "kubernetes_host": f"http://127.0.0.1:{cluster.server_port}",
-        "kubernetes_ca_cert": bao.authority.file.read_text(),
-        "disable_local_ca_jwt": True,
-    }
-    bao.call("POST", "auth/kubernetes/config", config)
-    names = {"bound_service_account_names": "api", "bound_service_account_namespaces": "shop"}
-    bao.call("POST", "auth/kubernetes/role/shop", {**names, "token_policies": "auth"})
+def test_kubernetes_reads_its_token_at_every_login(bao: Bao, cluster: Cluster, tmp_path: Path) -> None:
+    cluster.admit(bao, "shop", "auth")
     auth = {"method": "kubernetes", "role": "shop", "jwt": {"file": "token"}}
     backend = backend_for(bao.address, auth=auth, directory=str(tmp_path))
     for number in range(2):
-        token = signed(key, n=number, **claims)
-        cluster.known = token  # type: ignore[attr-defined]
-        (tmp_path / "token").write_text(token)
+        (tmp_path / "token").write_text(cluster.issue(n=number))
         leaves_nothing(bao, backend)
-    cluster.known = ""  # type: ignore[attr-defined]
+    cluster.known = ""
     assert isinstance(fetch_one(backend, SECRET), Unauthenticated)
 
 

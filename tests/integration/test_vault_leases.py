@@ -9,35 +9,19 @@ from confsvc.adapter import Deadline, Document
 from confsvc.errors import AdapterError, Denied, Malformed
 from confsvc_vault.adapter import VaultAdapter
 from openbao import Bao
-from postgres import run_postgres
+from postgres import run_rotating
 from vaulting import backend_for, fetch, fetch_one
 
-CREDS = "vault://database/creds/shop"
+CREDS = "vault://database/creds/app"
 
 
 @pytest.fixture(scope="module")
 def database(bao: Bao) -> Iterator[Bao]:
     """The server with a database engine that makes users in a real PostgreSQL."""
-    with run_postgres("only of the tests") as port:
-        bao.mount("database", "database")
-        bao.call(
-            "POST",
-            "database/config/shop",
-            {
-                "plugin_name": "postgresql-database-plugin",
-                "allowed_roles": "shop",
-                "connection_url": f"postgresql://{{{{username}}}}:{{{{password}}}}@127.0.0.1:{port}/postgres",
-                "username": "postgres",
-                "password": "only of the tests",
-            },
-        )
-        statement = "CREATE ROLE \"{{name}}\" LOGIN PASSWORD '{{password}}' VALID UNTIL '{{expiration}}'"
-        role = {"db_name": "shop", "creation_statements": statement, "default_ttl": "1h", "max_ttl": "2h"}
-        bao.call("POST", "database/roles/shop", role)
-        bao.policy("database", "database/creds/shop read", "sys/leases/renew update")
+    with run_rotating(bao, "database", life="1h", longest="2h"):
+        bao.policy("database", "database/creds/app read", "sys/leases/renew update")
         bao.enable("approle")
         yield bao
-        bao.call("PUT", "sys/leases/revoke-prefix/database/creds/shop")
 
 
 def environ_of(bao: Bao, **role: str) -> dict[str, str]:
@@ -85,10 +69,10 @@ def test_a_lease_that_ends_with_the_login_says_so(database: Bao) -> None:
 
 def test_one_read_makes_one_credential(database: Bao) -> None:
     environ = environ_of(database)
-    database.call("PUT", "sys/leases/revoke-prefix/database/creds/shop")
+    database.call("PUT", "sys/leases/revoke-prefix/database/creds/app")
     backend = backend_for(database.address, environ, auth={"method": "approle"})
-    fetch(backend, CREDS, "vault://database/creds/shop?version=2")
-    assert len(database.call("LIST", "sys/leases/lookup/database/creds/shop")["data"]["keys"]) == 1
+    fetch(backend, CREDS, "vault://database/creds/app?version=2")
+    assert len(database.call("LIST", "sys/leases/lookup/database/creds/app")["data"]["keys"]) == 1
 
 
 def test_a_lease_is_renewed_and_given_back(database: Bao) -> None:
@@ -107,11 +91,11 @@ def test_a_lease_is_renewed_and_given_back(database: Bao) -> None:
 
 
 def test_a_version_of_what_has_none_is_refused_before_anything_is_made(database: Bao) -> None:
-    database.call("PUT", "sys/leases/revoke-prefix/database/creds/shop")
+    database.call("PUT", "sys/leases/revoke-prefix/database/creds/app")
     outcome = fetch_one(backend_for(database.address), f"{CREDS}?version=2")
     assert isinstance(outcome, Malformed)
     with pytest.raises(urllib.error.HTTPError) as caught:
-        database.call("LIST", "sys/leases/lookup/database/creds/shop")
+        database.call("LIST", "sys/leases/lookup/database/creds/app")
     caught.value.close()
 
 

@@ -12,12 +12,11 @@ import psycopg
 import pytest
 
 from openbao import Bao
-from postgres import run_postgres
+from postgres import PASSWORD, run_rotating
 from racing import distant
 from running import Project
 from supervised import Running, alive, children, until
 
-PASSWORD = "only of the tests"
 MANIFEST = """
 [settings]
 DB_USER = { type = "str" }
@@ -48,26 +47,10 @@ while True:
 @pytest.fixture(scope="module")
 def database(bao: Bao) -> Iterator[int]:
     """A database whose users live for four seconds, and for nine at most."""
-    with run_postgres(PASSWORD) as port:
-        bao.mount("rotating", "database")
-        bao.call(
-            "POST",
-            "rotating/config/app",
-            {
-                "plugin_name": "postgresql-database-plugin",
-                "allowed_roles": "app",
-                "connection_url": f"postgresql://{{{{username}}}}:{{{{password}}}}@127.0.0.1:{port}/postgres",
-                "username": "postgres",
-                "password": PASSWORD,
-            },
-        )
-        statement = "CREATE ROLE \"{{name}}\" LOGIN PASSWORD '{{password}}' VALID UNTIL '{{expiration}}'"
-        role = {"db_name": "app", "creation_statements": statement, "default_ttl": "4s", "max_ttl": "9s"}
-        bao.call("POST", "rotating/roles/app", role)
+    with run_rotating(bao, "rotating") as port:
         bao.policy("rotating", "rotating/creds/app read", "sys/leases/renew update", "secret/data/outage read")
         bao.enable("approle")
         yield port
-        bao.call("PUT", "sys/leases/revoke-prefix/rotating/creds/app")
 
 
 @pytest.fixture

@@ -12,12 +12,27 @@ import pytest
 
 from podman import PAUSE, Podman
 
-__all__ = ["APP", "BASE", "CONFSVC", "ROOT", "build_confsvc", "make_app", "make_base", "make_pause", "wheelhouse"]
+__all__ = [
+    "APP",
+    "BASE",
+    "CONFSVC",
+    "PYTHON_APP",
+    "PYTHON_EXAMPLE",
+    "ROOT",
+    "build_confsvc",
+    "build_python_app",
+    "make_app",
+    "make_base",
+    "make_pause",
+    "wheelhouse",
+]
 
 ROOT = Path(__file__).parents[2]
 BASE = "localhost/debian-python:test"
 APP = "localhost/shop:test"
 CONFSVC = "localhost/confsvc:test"
+PYTHON_APP = "localhost/python-shop:test"
+PYTHON_EXAMPLE = ROOT / "examples" / "kubernetes" / "python"
 
 SUITE, PYTHON = "bookworm", "3.11"
 NOT_NEEDED = (
@@ -100,6 +115,12 @@ def build_confsvc(podman: Podman, wheels: Path, name: str = CONFSVC, extras: str
     arguments = [f"--build-arg=BASE={BASE}", f"--build-arg=EXTRAS={extras}", "--network=host"]
     context = f"--build-context=wheels={wheels}"
     podman.run("build", "--quiet", "-f", ROOT / "k8s" / "Containerfile", "-t", name, *arguments, context, ROOT)
+
+
+def build_python_app(podman: Podman) -> None:
+    """Build the image of the example that needs no second container."""
+    arguments = [f"--build-arg=BASE={BASE}", f"--build-arg=CONFSVC={CONFSVC}"]
+    podman.run("build", "--quiet", "-t", PYTHON_APP, *arguments, PYTHON_EXAMPLE)
 
 
 def _python(*argv: str) -> None:

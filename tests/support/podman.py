@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 import subprocess
+import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -29,7 +30,6 @@ runtime = "runc"
 cgroup_manager = "cgroupfs"
 events_logger = "file"
 infra_image = "{pause}"
-static_dir = "{folder}/libpod"
 tmp_dir = "{folder}/libpod-run"
 volume_path = "{folder}/volumes"
 [network]
@@ -59,12 +59,15 @@ class Podman:
             "CONTAINERS_STORAGE_CONF": str(folder / "storage.conf"),
         }
 
+        # Said in each command, as the one that podman leaves behind for a container's end is told nothing else.
+        self._command = ("podman", "--root", str(folder / "root"), "--runroot", str(folder / "run"))
+
     def run(
         self, *argv: str | Path, check: bool = True, data: bytes | None = None
     ) -> "subprocess.CompletedProcess[str]":
         """Run `podman` with ``argv``; where ``check`` is set, it has to end with 0."""
         done = subprocess.run(
-            ["podman", *argv], env=self._environ, input=data, capture_output=True, timeout=300, check=False
+            [*self._command, *argv], env=self._environ, input=data, capture_output=True, timeout=300, check=False
         )
         out, err = (stream.decode(errors="replace") for stream in (done.stdout, done.stderr))
         if check and done.returncode:
@@ -78,7 +81,7 @@ class Podman:
         command = ["tar", "-C", str(folder), *excluded, "--numeric-owner", "-c", "."]
         with subprocess.Popen(command, stdout=subprocess.PIPE) as tar:
             done = subprocess.run(
-                ["podman", "import", "--quiet", *options, "-", name],
+                [*self._command, "import", "--quiet", *options, "-", name],
                 env=self._environ, stdin=tar.stdout, capture_output=True, timeout=300, check=False,
             )  # fmt: skip
         assert (tar.returncode, done.returncode) == (0, 0), done.stderr
@@ -102,12 +105,13 @@ def _missing() -> Mapping[str, str]:
 
 
 @contextmanager
-def run_podman(folder: Path) -> Iterator[Podman]:
-    """Yield podman with nothing but the image that pods need for themselves."""
+def run_podman() -> Iterator[Podman]:
+    """Yield podman with nothing in it."""
     if os.geteuid():
         missing("a way to run pods", "these tests need root")
     if lacking := _missing():
         missing(", ".join(lacking), "apt-get install podman runc buildah debootstrap busybox-static")
+    folder = Path(tempfile.mkdtemp(prefix="podman-"))  # its path must have no more than 50 characters
     podman = Podman(folder)
     try:
         yield podman

@@ -10,9 +10,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from openbao import free_port, missing
+from openbao import Bao, free_port, missing
 
-__all__ = ["run_postgres"]
+__all__ = ["PASSWORD", "run_postgres", "run_rotating"]
+
+PASSWORD = "only of the tests"
 
 _PLACES = sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)
 
@@ -64,3 +66,26 @@ def run_postgres(password: str) -> Iterator[int]:
             yield port
         finally:
             run(control, "-D", data, "-m", "immediate", "-w", "stop")
+
+
+@contextmanager
+def run_rotating(bao: Bao, mount: str, *, life: str = "4s", longest: str = "9s") -> Iterator[int]:
+    """Run a server whose users are made by the engine at ``mount``, role `app`, for a short life. Yields its port."""
+    with run_postgres(PASSWORD) as port:
+        bao.mount(mount, "database")
+        bao.call(
+            "POST",
+            f"{mount}/config/app",
+            {
+                "plugin_name": "postgresql-database-plugin",
+                "allowed_roles": "app",
+                "connection_url": f"postgresql://{{{{username}}}}:{{{{password}}}}@127.0.0.1:{port}/postgres",
+                "username": "postgres",
+                "password": PASSWORD,
+            },
+        )
+        statement = "CREATE ROLE \"{{name}}\" LOGIN PASSWORD '{{password}}' VALID UNTIL '{{expiration}}'"
+        role = {"db_name": "app", "creation_statements": statement, "default_ttl": life, "max_ttl": longest}
+        bao.call("POST", f"{mount}/roles/app", role)
+        yield port
+        bao.call("PUT", f"sys/leases/revoke-prefix/{mount}/creds/app")

@@ -1,0 +1,129 @@
+"""What is said between processes: frames that only those who know the same secret can make."""
+
+import hmac
+import os
+import socket
+import struct
+from collections.abc import Mapping
+from json import dumps, loads
+from typing import Any, NamedTuple
+
+from confsvc.adapter import Description, Document, compact_json, parse_json
+from confsvc.errors import AdapterError, ConfsvcError, DeadlineError
+
+__all__ = ["Channel", "WireError", "decode", "encode"]
+
+_LENGTH = struct.Struct("!I")
+_LARGEST = 64 * 1024 * 1024
+_NONCE = 16
+_DIGEST = 32
+_ERRORS: Mapping[str, type[ConfsvcError]] = {
+    **{one.code: one for one in AdapterError.__subclasses__()},
+    DeadlineError.code: DeadlineError,
+}
+
+
+class WireError(Exception):
+    """The other side is gone, or is not one of us."""
+
+
+class Channel(NamedTuple):
+    """A connection on which both sides show that they know ``key`` with each thing they say.
+
+    ``ours`` and ``theirs`` are what each has thrown in, so that nothing said elsewhere can be said again here.
+    """
+
+    connection: socket.socket
+    key: bytes
+    ours: bytes
+    theirs: bytes
+
+    @classmethod
+    def open(cls, connection: socket.socket, key: bytes) -> "Channel":
+        """Begin. Raises WireError."""
+        ours = os.urandom(_NONCE)
+        try:
+            connection.sendall(ours)
+        except OSError:
+            raise WireError from None
+        return cls(connection, key, ours, _receive(connection, _NONCE))
+
+    def say(self, message: object) -> None:
+        """Send ``message``, which JSON can hold. Raises WireError."""
+        body = dumps(message).encode()
+        digest = self._digest(self.ours, self.theirs, body)
+        try:
+            self.connection.sendall(_LENGTH.pack(len(body)) + digest + body)
+        except OSError:
+            raise WireError from None
+
+    def hear(self) -> Any:
+        """Return what the other side says. Raises WireError."""
+        (length,) = _LENGTH.unpack(_receive(self.connection, _LENGTH.size))
+        if length > _LARGEST:
+            raise WireError
+        digest = _receive(self.connection, _DIGEST)
+        body = _receive(self.connection, length)
+        if not hmac.compare_digest(digest, self._digest(self.theirs, self.ours, body)):
+            raise WireError
+        return loads(body)
+
+    def _digest(self, speaker: bytes, listener: bytes, body: bytes) -> bytes:
+        return hmac.digest(self.key, speaker + listener + body, "sha256")
+
+
+def encode(outcome: object) -> object:
+    """Return an outcome as JSON can hold it; None where it is for whoever asked the backend alone."""
+    if isinstance(outcome, ConfsvcError):
+        return ["error", outcome.code, outcome.message, outcome.hint] if outcome.code in _ERRORS else None
+    if isinstance(outcome, Description):
+        return ["description", outcome.version, outcome.time, outcome.state, dict(outcome.custom)]
+    if not isinstance(outcome, Document) or outcome.lease is not None:
+        return None
+    content = outcome.content.reveal()
+    kind, text = ("text", content) if isinstance(content, str) else ("bytes", "")
+    if isinstance(content, bytes):
+        text = content.hex()
+    elif isinstance(content, Mapping):
+        if not _is_json(content):
+            return None
+        kind, text = "fields", compact_json(content)
+    return ["document", kind, text, outcome.version, outcome.secret, list(outcome.notes)]
+
+
+def decode(said: Any) -> Document | Description | ConfsvcError | None:
+    """Return what ``encode`` was given."""
+    if said is None:
+        return None
+    what, *parts = said
+    if what == "error":
+        code, message, hint = parts
+        return _ERRORS[code](message, hint=hint)
+    if what == "description":
+        return Description(*parts)
+    kind, text, version, secret, notes = parts
+    content: Any = bytes.fromhex(text) if kind == "bytes" else text
+    if kind == "fields":
+        content, _ = parse_json(text)
+    return Document(content, version=version, secret=secret, notes=notes)
+
+
+def _is_json(value: object) -> bool:
+    if isinstance(value, Mapping):
+        return all(isinstance(key, str) and _is_json(item) for key, item in value.items())
+    if isinstance(value, list | tuple):
+        return all(_is_json(item) for item in value)
+    return value is None or isinstance(value, str | bool | int | float)
+
+
+def _receive(connection: socket.socket, length: int) -> bytes:
+    parts = bytearray()
+    while len(parts) < length:
+        try:
+            part = connection.recv(min(length - len(parts), 1 << 16))
+        except OSError:
+            raise WireError from None
+        if not part:
+            raise WireError
+        parts += part
+    return bytes(parts)

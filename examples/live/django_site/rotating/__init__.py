@@ -1,0 +1,1 @@
+"""PostgreSQL with the credentials of now: `ENGINE` in `DATABASES` names this package."""
