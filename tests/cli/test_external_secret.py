@@ -218,6 +218,54 @@ def test_an_arn_decides_the_region(project: Project) -> None:
     assert store["spec"]["provider"]["aws"] == {"service": "SecretsManager", "region": "us-east-2"}
 
 
+SOURCES = "[settings]\nA = {{ required = false }}\nB = {{}}\n{backend}\n[environments.e]\nsources = ['{source}']\n"
+
+
+@pytest.mark.parametrize(
+    ("backend", "source", "expected"),
+    [
+        (BACKENDS, "gcp-sm:///?prefix=shop-", {"find": {"name": {"regexp": r"^shop\-"}}}),
+        (BACKENDS, "gcp-sm:///app", {"extract": {"key": "app"}}),
+        (BACKENDS, "aws-sm://app#/inner", {"extract": {"key": "app", "property": "inner"}}),
+        (
+            "[backends.aws-ssm]\nregion='eu-west-1'",
+            "aws-ssm:///a.b/?recursive=true",
+            {"find": {"path": "/a.b", "name": {"regexp": r"^/a\.b/.+$"}}},
+        ),
+    ],
+)
+def test_a_source_is_written_as_the_operator_has_it(
+    project: Project, backend: str, source: str, expected: dict[str, Any]
+) -> None:
+    spec = documents(run(project, SOURCES.format(backend=backend, source=source)))[-1]["spec"]
+    (entry,) = spec["dataFrom"]
+    assert entry.pop("rewrite")
+    assert entry == expected
+    assert spec["target"]["template"]["data"] == {"B": "{{ .B }}"}
+    assert '"A"' in spec["target"]["template"]["templateFrom"][0]["literal"]
+
+
+@pytest.mark.parametrize(
+    ("auth", "argv", "expected"),
+    [
+        ("", (), None),
+        ("", ACCOUNT, {"workloadIdentity": {"serviceAccountRef": {"name": "shop"}}}),
+        (
+            "auth = { method = 'service-account', file = 'key.json' }",
+            (),
+            {"secretRef": {"secretAccessKeySecretRef": {"name": "e-gcp-sm-auth", "key": "secret-access-credentials"}}},
+        ),
+    ],
+)
+def test_each_way_to_log_in_to_gcp(
+    project: Project, auth: str, argv: tuple[str, ...], expected: dict[str, Any] | None
+) -> None:
+    backend = f"[backends.gcp-sm]\nlocation = 'europe-west1'\n{auth}"
+    found = documents(run(project, one_setting(backend, "gcp-sm://acme/a"), *argv))
+    provider = found[0]["spec"]["provider"]["gcpsm"]
+    assert (provider["projectID"], provider["location"], provider.get("auth")) == ("acme", "europe-west1", expected)
+
+
 @pytest.mark.parametrize(
     ("backend", "reference", "declared", "reason"),
     [
@@ -242,6 +290,8 @@ def test_an_arn_decides_the_region(project: Project) -> None:
         ("[backends.aws-sm]\nregion='eu-west-1'\nprofile='p'", "aws-sm://a", "{}", "profiles are of this machine"),
         ("[backends.aws-ssm]\nregion='eu-west-1'", "aws-ssm:///a/", "{}", "names many secrets"),
         ("", "gcp-sm:///a", "{}", "does not say the `project`"),
+        (BACKENDS, "gcp-sm:///?filter=x", "{}", "takes no `filter`"),
+        ("[backends.gcp-sm]\nauth={quota_project='q'}", "gcp-sm://p/a", "{}", "`quota_project`"),
         ("[backends.gcp-sm]\nauth={method='anonymous'}", "gcp-sm://p/a", "{}", "auth method `anonymous`"),
     ],
 )
