@@ -10,7 +10,7 @@ from confsvc.errors import AdapterError, Malformed, NotFound
 from confsvc.reference import Reference
 from confsvc.types import Raw
 
-__all__ = ["Fields", "extract", "fields_of", "runs_code", "setting_name"]
+__all__ = ["CODE_PATTERN", "Fields", "extract", "fields_of", "runs_code", "setting_name"]
 
 _RUN = r"[^A-Z0-9_]+"
 
@@ -24,6 +24,8 @@ _DANGEROUS = frozenset(
     "PYTHONHOME PYTHONINSPECT PYTHONPATH PYTHONSTARTUP RUBYLIB RUBYOPT SHELLOPTS _JAVA_OPTIONS".split()
 )
 _DANGEROUS_PREFIXES = ("BASH_FUNC_", "DYLD_", "LD_")
+# The same as a regular expression, for those who look elsewhere.
+CODE_PATTERN = f"^(?:{'|'.join(sorted(_DANGEROUS))}|(?:{'|'.join(_DANGEROUS_PREFIXES)}).*)$"
 
 
 def extract(document: Document, reference: Reference) -> tuple[Raw, AdapterError | None]:

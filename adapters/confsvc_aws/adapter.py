@@ -10,6 +10,7 @@ from confsvc.reference import Reference
 from confsvc_aws.options import OPTIONS, PARAMETER_STORE, SECRETS_MANAGER
 
 if TYPE_CHECKING:
+    from confsvc.external import Cluster, Remote
     from confsvc_aws.api import Api
     from confsvc_aws.credentials import Identity
     from confsvc_aws.names import ParameterName, SecretName
@@ -169,6 +170,12 @@ class SecretsManagerAdapter(_AwsAdapter["SecretName"]):
 
         return store_secret(api, name, fields, deadline, expected)
 
+    def external(self, reference: Reference, cluster: "Cluster") -> "Remote":
+        """See ``confsvc.external.Exporter``."""
+        from confsvc_aws.external import secret_of
+
+        return secret_of(reference, self._backend, cluster)
+
     def close(self) -> None:
         """Close the connections."""
         super().close()
@@ -205,6 +212,12 @@ class ParameterStoreAdapter(_AwsAdapter["ParameterName"]):
         from confsvc_aws.storing import store_parameters
 
         return store_parameters(api, name, fields, deadline, expected)
+
+    def external(self, reference: Reference, cluster: "Cluster") -> "Remote":
+        """See ``confsvc.external.Exporter``."""
+        from confsvc_aws.external import parameter_of
+
+        return parameter_of(reference, self._backend, cluster)
 
 
 def _into(

@@ -9,6 +9,7 @@ from confsvc.reference import Reference
 from confsvc_gcp.options import OPTIONS, PARAMETERS
 
 if TYPE_CHECKING:
+    from confsvc.external import Cluster, Remote
     from confsvc_gcp.identity import Identity
     from confsvc_gcp.names import Name
     from confsvc_gcp.store import Store
@@ -48,6 +49,12 @@ class SecretManagerAdapter:
         from confsvc_gcp.reading import describe_all
 
         return self._ask(references, deadline, describe_all)
+
+    def external(self, reference: Reference, cluster: "Cluster") -> "Remote":
+        """See ``confsvc.external.Exporter``."""
+        from confsvc_gcp.external import remote_of
+
+        return remote_of(reference, self._backend, cluster)
 
     def store(
         self, reference: Reference, fields: Mapping[str, object], *, deadline: Deadline, expected: str | None = None

@@ -9,6 +9,7 @@ from confsvc.reference import Reference
 from confsvc_vault.options import OPTIONS, PARAMETERS
 
 if TYPE_CHECKING:
+    from confsvc.external import Cluster, Remote
     from confsvc_vault.paths import Target
     from confsvc_vault.session import Session
 
@@ -53,6 +54,12 @@ class VaultAdapter:
         wanted = list(targets.values())
         found = _all(wanted, lambda: describe_targets(session.server, wanted, session.login(deadline), deadline))
         return {**outcomes, **{reference: settled(found[target]) for reference, target in targets.items()}}
+
+    def external(self, reference: Reference, cluster: "Cluster") -> "Remote":
+        """See ``confsvc.external.Exporter``."""
+        from confsvc_vault.external import remote_of
+
+        return remote_of(reference, self._backend, cluster)
 
     def store(
         self, reference: Reference, fields: Mapping[str, object], *, deadline: Deadline, expected: str | None = None

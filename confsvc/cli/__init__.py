@@ -16,6 +16,7 @@ COMMANDS = {
     "explain": "which layer won, what it shadowed, version and age; prints no value",
     "get": "one value, exactly as stored",
     "export": "all values, in one of several formats",
+    "k8s": "manifests for an operator that reads the stores itself; prints no value",
     "render": "a file for each setting, all changed at once",
     "fingerprint": "a digest that changes when the configuration does; prints no value",
     "watch": "stay, and tell of every change by names and versions; run a hook for it",

@@ -94,6 +94,7 @@ complete -c confsvc -f
 complete -c confsvc -n 'contains -- -- (commandline -opc)' -x -a '(__confsvc_command)'
 complete -c confsvc -n '__fish_seen_subcommand_from init' -F
 complete -c confsvc -n '__fish_seen_subcommand_from completion' -a 'bash zsh fish'
+complete -c confsvc -n '__fish_seen_subcommand_from k8s' -a external-secret
 """
 
 _SHELLS = ("bash", "zsh", "fish")
@@ -164,7 +165,11 @@ def _bash() -> str:
 
 
 def _operands(command: str) -> str:
-    return {"completion": " " + " ".join(_SHELLS), "init": "; _confsvc_files"}.get(command, "")
+    return {
+        "completion": " " + " ".join(_SHELLS),
+        "init": "; _confsvc_files",
+        "k8s": " external-secret",
+    }.get(command, "")
 
 
 def _fish() -> str:

@@ -7,7 +7,8 @@ from confsvc.cli import output
 from confsvc.cli.options import Parser, request_of, resolve
 from confsvc.cli.revealing import deliver, output_options, refuse_terminal
 from confsvc.errors import OutputError, UsageError
-from confsvc.inject.formats import FORMATS, github_commands, github_environment, kubernetes
+from confsvc.inject.formats import FORMATS, github_commands, github_environment
+from confsvc.inject.kubernetes import kubernetes
 from confsvc.resolution import Resolution
 
 __all__ = ["CHOICES", "main", "parser"]

@@ -1,23 +1,17 @@
 """A resolution as text, in the formats that other tools read. Each one gives back every byte, or refuses by name."""
 
 import re
-from base64 import b64encode
 from collections.abc import Callable, Iterator, Mapping
 
 from confsvc.errors import OutputError
+from confsvc.inject.yaml_text import scalar
 from confsvc.resolution import Resolution, Value
 
-__all__ = ["FORMATS", "github_commands", "github_environment", "kubernetes"]
+__all__ = ["FORMATS", "github_commands", "github_environment", "is_utf8", "refusal"]
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-# https://kubernetes.io/docs/concepts/overview/working-with-objects/names/#dns-subdomain-names
-_LABEL = "[a-z0-9]([a-z0-9-]*[a-z0-9])?"
-_SUBDOMAIN = re.compile(rf"(?=.{{1,253}}\Z){_LABEL}([.]{_LABEL})*")
-_KEY = re.compile(r"(?![.]\Z|[.][.])[A-Za-z0-9._-]{1,253}")
 # What Docker's line scanner holds at most: https://pkg.go.dev/bufio#MaxScanTokenSize, less the line feed.
 _DOCKER_LINE = 64 * 1024 - 1
-# What YAML 1.2 wants escaped beyond what JSON does: https://yaml.org/spec/1.2.2/#51-character-set
-_YAML_ESCAPED = re.compile("[\x7f-\x9f\u2028\u2029\ud800-\udfff\ufeff\ufffe\uffff]")
 
 
 def dotenv(resolution: Resolution) -> str:
@@ -49,9 +43,9 @@ def docker(resolution: Resolution) -> str:
 def _one_line(value: Value) -> str:
     text = _utf8(value, "docker")
     if "\n" in text or "\r" in text:
-        raise _refusal(value, "docker", "it has more than one line")
+        raise refusal(value, "docker", "it has more than one line")
     if len(f"{value.name}={text}".encode()) > _DOCKER_LINE:
-        raise _refusal(value, "docker", f"`{value.name}=…` is longer than {_DOCKER_LINE} bytes")
+        raise refusal(value, "docker", f"`{value.name}=…` is longer than {_DOCKER_LINE} bytes")
     return text
 
 
@@ -66,14 +60,7 @@ def yaml(resolution: Resolution) -> str:
     """Write one YAML mapping of names and texts."""
     if not resolution:
         return "{}\n"
-    return "".join(f"{_scalar(v.name)}: {_scalar(_utf8(v, 'yaml'))}\n" for v in resolution.values())
-
-
-def _scalar(text: str) -> str:
-    """Return a double-quoted YAML scalar. It looks like JSON, but astral characters stand as they are."""
-    from json import dumps
-
-    return _YAML_ESCAPED.sub(lambda match: f"\\u{ord(match[0]):04x}", dumps(text, ensure_ascii=False))
+    return "".join(f"{scalar(v.name)}: {scalar(_utf8(v, 'yaml'))}\n" for v in resolution.values())
 
 
 FORMATS: Mapping[str, Callable[[Resolution], str]] = {
@@ -83,47 +70,6 @@ FORMATS: Mapping[str, Callable[[Resolution], str]] = {
     "shell": shell,
     "docker": docker,
 }
-
-
-def kubernetes(resolution: Resolution, kind: str, name: str = "") -> str:
-    """Write a Kubernetes ``Secret`` of the secret settings, or a ``ConfigMap`` of the plain ones."""
-    name = name or _object_name(resolution)
-    if not _SUBDOMAIN.fullmatch(name):
-        raise OutputError(f"`{name}` is not a name that Kubernetes takes", hint="--name NAME")
-    secret = kind == "Secret"
-    values = [value for value in resolution.values() if value.secret == secret]
-    head = f"apiVersion: v1\nkind: {kind}\nmetadata:\n  name: {_scalar(name)}\n"
-    if secret:
-        return f"{head}type: Opaque\n" + _section("data", [(_key(v, kind), _base64(v)) for v in values])
-    texts = [(_key(v, kind), _scalar(v.text)) for v in values if not _is_binary(v)]
-    binaries = [(_key(v, kind), _base64(v)) for v in values if _is_binary(v)]
-    return head + _section("data", texts) + (_section("binaryData", binaries) if binaries else "")
-
-
-def _section(title: str, entries: list[tuple[str, str]]) -> str:
-    if not entries:
-        return f"{title}: {{}}\n"
-    return f"{title}:\n" + "".join(f"  {_scalar(name)}: {text}\n" for name, text in entries)
-
-
-def _key(value: Value, kind: str) -> str:
-    if not _KEY.fullmatch(value.name):
-        raise _refusal(value, f"a key of a {kind}", "its name has other characters than letters, digits and `-_.`")
-    return value.name
-
-
-def _base64(value: Value) -> str:
-    return f'"{b64encode(value.data).decode()}"'
-
-
-def _is_binary(value: Value) -> bool:
-    return value.kind == "bytes" or not _is_utf8(value.text)
-
-
-def _object_name(resolution: Resolution) -> str:
-    text = "-".join(part for part in (resolution.project, resolution.environment) if part).lower()
-    labels = (re.sub("[^a-z0-9]+", "-", label).strip("-") for label in text.split("."))
-    return ".".join(filter(None, labels))[:253].rstrip("-.") or "confsvc"
 
 
 def github_commands(resolution: Resolution) -> str:
@@ -152,26 +98,28 @@ def github_environment(resolution: Resolution) -> str:
 
 def _name(value: Value, form: str) -> str:
     if not _NAME.fullmatch(value.name):
-        raise _refusal(value, form, "its name has other characters than letters, digits and `_`")
+        raise refusal(value, form, "its name has other characters than letters, digits and `_`")
     return value.name
 
 
 def _without_nul(value: Value, form: str) -> str:
     if "\0" in value.text:
-        raise _refusal(value, form, "it holds a NUL byte")
+        raise refusal(value, form, "it holds a NUL byte")
     return value.text
 
 
 def _utf8(value: Value, form: str) -> str:
     _without_nul(value, form)
-    if not _is_utf8(value.text):
-        raise _refusal(value, form, "it is not UTF-8 text")
+    if not is_utf8(value.text):
+        raise refusal(value, form, "it is not UTF-8 text")
     return value.text
 
 
-def _is_utf8(text: str) -> bool:
+def is_utf8(text: str) -> bool:
+    """Tell whether ``text`` can be encoded: no byte in it was none of UTF-8."""
     return not any("\ud800" <= char <= "\udfff" for char in text)
 
 
-def _refusal(value: Value, form: str, reason: str) -> OutputError:
+def refusal(value: Value, form: str, reason: str) -> OutputError:
+    """Return the error that ``value`` cannot be written as ``form``."""
     return OutputError(f"`{value.name}` cannot be written as {form}: {reason}", hint="leave it out with --only")

@@ -73,6 +73,11 @@ def test_bash_completes_a_command_of_its_own_behind_two_dashes(app: Project) -> 
     assert bash(app, "confsvc", "exec", "--", "cat", "--ov") == []
 
 
+def test_bash_offers_what_k8s_can_print(app: Project) -> None:
+    assert bash(app, "confsvc", "k8s", "ext") == ["external-secret"]
+    assert bash(app, "confsvc", "k8s", "external-secret", "--store-kind", "C") == ["ClusterSecretStore"]
+
+
 def test_environments_are_read_without_running_the_schema(project: Project) -> None:
     project.write(
         {
@@ -112,6 +117,7 @@ def test_zsh_takes_the_script(project: Project) -> None:
         ("confsvc -e p", ["production"]),
         ("confsvc exec -f sub/other.toml -e s", ["staging"]),
         ("confsvc export --format k8s", ["k8s-configmap", "k8s-secret"]),
+        ("confsvc k8s ext", ["external-secret"]),
         ("confsvc exec --set ", []),
         ("confsvc check -f conf", ["confsvc.toml"]),
         ("confsvc exec -- ls conf", ["confsvc.toml"]),

@@ -15,7 +15,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from confsvc.errors import OutputError
-from confsvc.inject.formats import FORMATS, github_commands, github_environment, kubernetes
+from confsvc.inject.formats import FORMATS, github_commands, github_environment
+from confsvc.inject.kubernetes import kubernetes
 from confsvc.resolution import Origin, Resolution, Value
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=60)
