@@ -11,17 +11,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from confsvc.schema import Setting, TableSchema
-from confsvc.testing import find_leaks, make_canary
+from confsvc.testing import find_leaks
 from confsvc.types import SettingType
 from confsvc.writers.env_example import env_example
 from confsvc.writers.markdown import markdown
 from confsvc.writers.typescript import typescript
 from running import Project
 
-MANIFEST = """
+MANIFEST = r"""
 project = "shop"
 [settings]
-DATABASE_URL = { type = "url", secret = true, description = "DSN of the orders\\n  database\\n\\nAsk *ops* | or me" }
+DATABASE_URL = { type = "url", secret = true, description = "DSN of the orders\n  database\n\nAsk *ops* | or me" }
 PORT = { type = "port", default = 8080, ge = 1024 }
 LEVEL = { type = "enum", choices = ["debug", "info"], default = "info" }
 TAGS = { type = "list[str]", default = ["a b", "it's"] }
@@ -39,7 +39,7 @@ class Settings(BaseModel):
     level: Literal["debug", "info"] = "info"
     key: SecretStr = SecretStr("CANARY")
 """
-CANARY = make_canary()
+CANARY = "cnry-5d2f81c07be94a63"
 WRITERS = ("--env-example", "--markdown", "--typescript")
 
 
