@@ -9,12 +9,14 @@ from collections.abc import Callable, Container, Sequence
 
 from confsvc.adapter import lasting_clock
 from confsvc.live.bell import Bell
+from confsvc.live.listeners import guarded
 from confsvc.live.sharing import Shared
 from confsvc.watching import Event, Watcher
 
 __all__ = ["Hub", "Member", "hub"]
 
 _FAREWELL = 3.0  # seconds that somebody who closes waits: giving back what was leased takes less
+_REST = 5.0  # seconds that a watcher is left alone after an error that nobody expected, which is logged
 _FRESH = 1.0  # seconds for which what was read on request answers the next request
 
 Tell = Callable[[Event], None]
@@ -33,6 +35,7 @@ class Member:
         self.is_closed = threading.Event()
         self._asking: deque[threading.Event] = deque()
         self._read_at = float("-inf")
+        self._rests_until = float("-inf")
 
     def ask(self) -> threading.Event:
         """Return an event that is set when everything was read anew."""
@@ -45,7 +48,9 @@ class Member:
 
     def due(self) -> float:
         """Return when it wants its turn."""
-        return float("-inf") if self._asking or self.is_closing else self.watcher.due()
+        if self.is_closing:
+            return float("-inf")
+        return max(self._rests_until, float("-inf") if self._asking else self.watcher.due())
 
     def listeners(self) -> list[socket.socket]:
         """Return where other processes ask, if they do."""
@@ -56,7 +61,7 @@ class Member:
         """Answer other processes, if the descriptor of our listener is among those ``asked``."""
         shared = self.watcher.upstream
         if isinstance(shared, Shared) and shared.listener and shared.listener.fileno() in asked:
-            shared.serve()
+            guarded("answering other processes", shared.serve)
 
     def abandon(self) -> None:
         """Let go of what belongs to the process that this one was forked from."""
@@ -67,20 +72,27 @@ class Member:
         """Do what is due. Returns whether there is more to come."""
         tell = self._find()
         if self.is_closing or tell is None:
-            self.watcher.close()
+            guarded("closing a watcher", self.watcher.close)
             self.is_closing = True
             self.is_closed.set()
             self._answer(len(self._asking))
             return False
-        if asking := len(self._asking):
-            began = lasting_clock()
+        if self.due() <= lasting_clock() and guarded("watching", lambda: self._act(tell)):
+            self._rests_until = lasting_clock() + _REST
+        return True
+
+    def _act(self, tell: Tell) -> None:
+        asking = len(self._asking)
+        if not asking:
+            self.watcher.step(tell)
+            return
+        began = lasting_clock()
+        try:
             self.watcher.refresh(tell)
             self._read_at = began
+        finally:
             # Who has asked meanwhile wants a later reading, unless this one is new enough.
             self._answer(len(self._asking) if lasting_clock() - began < _FRESH else asking)
-        elif self.watcher.due() <= lasting_clock():
-            self.watcher.step(tell)
-        return True
 
     def _answer(self, count: int) -> None:
         for _ in range(count):

@@ -7,7 +7,7 @@ from typing import Generic, TypeVar
 
 from confsvc.live.change import Change
 
-__all__ = ["Listeners", "log"]
+__all__ = ["Listeners", "guarded", "log", "only_for"]
 
 T = TypeVar("T")
 E = TypeVar("E")
@@ -38,15 +38,23 @@ class Listeners(Generic[E]):
         """Call all of them, and return whether there was one. One that raises is logged."""
         functions = list(self._functions.values())
         for function in functions:
-            failure: BaseException | None = None
-            try:
-                function(event)
-            except Exception as error:  # noqa: BLE001 - whatever it is, the watcher goes on
-                failure = error
-            if failure is not None:
-                # Its text may hold a value: what kind of error it is, and where, has to do.
-                log.error("%s raised %s (%s)", _name(function), type(failure).__name__, _place(failure.__traceback__))
+            guarded(_name(function), lambda function=function: function(event))  # type: ignore[misc]
         return bool(functions)
+
+
+def guarded(name: str, function: Callable[[], object]) -> bool:
+    """Call ``function``, and return whether it raised; then that is logged, in the name of ``name``.
+
+    The error's text may hold a value: what kind of error it is, and where, has to do.
+    """
+    try:
+        function()
+    except Exception as error:  # noqa: BLE001 - whatever it is, the watcher goes on
+        failure = f"{type(error).__name__} ({_place(error.__traceback__)})"
+    else:
+        return False
+    log.error("%s raised %s", name, failure)
+    return True
 
 
 def only_for(names: Iterable[str], function: Callable[[Change[T]], object]) -> Callable[[Change[T]], None]:

@@ -9,12 +9,15 @@ import time
 import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pydantic import BaseModel, SecretStr, field_validator
 
 import confsvc
 from confsvc.testing import MemoryStore, find_leaks, make_canary
+from confsvc.watching import Watcher
+from supervised import until
 
 
 class Settings(BaseModel):
@@ -70,13 +73,6 @@ def watch(folder: Path) -> Iterator[Watch]:
     yield begin
     for live in made:
         live.close()
-
-
-def until(is_so: Callable[[], bool]) -> None:
-    end = time.monotonic() + 10
-    while not is_so():
-        assert time.monotonic() < end
-        time.sleep(0.005)
 
 
 def write(folder: Path, text: str, name: str = "one.env") -> None:
@@ -359,6 +355,30 @@ def test_a_forked_child_goes_on_by_itself(watch: Watch, folder: Path) -> None:
             os._exit(status)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
     until(lambda: live.current.port == 8)
+
+
+def test_a_bug_in_one_watcher_is_logged_and_ends_nothing(
+    watch: Watch, folder: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("confsvc.live.hub._REST", 0.05)
+    canary = make_canary()
+    real = Watcher.step
+    failures = iter([1])
+
+    def step(watcher: Watcher, tell: Any, **options: Any) -> None:
+        if next(failures, None):
+            raise RuntimeError(canary)
+        real(watcher, tell, **options)
+
+    live = watch()
+    monkeypatch.setattr(Watcher, "step", step)
+    write(folder, "PORT=6\n")
+    until(lambda: live.current.port == 6)
+    assert caplog.text.count("watching raised RuntimeError") == 1
+    assert find_leaks(canary, caplog.text) == []
+    monkeypatch.setattr(Watcher, "refresh", lambda *_: next(iter(())))
+    live.refresh()  # it is answered all the same
+    until(lambda: "watching raised StopIteration" in caplog.text)
 
 
 def test_what_cannot_be_watched_says_why(watch: Watch, folder: Path) -> None:
