@@ -10,7 +10,7 @@ from confsvc.errors import AdapterError, Malformed, NotFound
 from confsvc.reference import Reference
 from confsvc.types import Raw
 
-__all__ = ["CODE_PATTERN", "Fields", "extract", "fields_of", "runs_code", "setting_name"]
+__all__ = ["Fields", "code_pattern", "extract", "fields_of", "runs_code", "setting_name"]
 
 _RUN = r"[^A-Z0-9_]+"
 
@@ -24,8 +24,6 @@ _DANGEROUS = frozenset(
     "PYTHONHOME PYTHONINSPECT PYTHONPATH PYTHONSTARTUP RUBYLIB RUBYOPT SHELLOPTS _JAVA_OPTIONS".split()
 )
 _DANGEROUS_PREFIXES = ("BASH_FUNC_", "DYLD_", "LD_")
-# The same as a regular expression, for those who look elsewhere.
-CODE_PATTERN = f"^(?:{'|'.join(sorted(_DANGEROUS))}|(?:{'|'.join(_DANGEROUS_PREFIXES)}).*)$"
 
 
 def extract(document: Document, reference: Reference) -> tuple[Raw, AdapterError | None]:
@@ -112,6 +110,11 @@ def fields_of(document: Document, reference: Reference, *, verbatim: bool) -> tu
     if not isinstance(raw, Mapping):
         return None, Malformed(f"`{reference.path}` has no fields: a source is a mapping, a tree, or a JSON object")
     return Fields(document, reference, {str(key): value for key, value in raw.items()}, verbatim=verbatim), None
+
+
+def code_pattern() -> str:
+    """Return a regular expression of the names for which `runs_code` is true, for those who look elsewhere."""
+    return f"^(?:{'|'.join(sorted(_DANGEROUS))}|(?:{'|'.join(_DANGEROUS_PREFIXES)}).*)$"
 
 
 def runs_code(name: str) -> bool:

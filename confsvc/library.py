@@ -1,9 +1,9 @@
 """The library: ``load`` a validated model, or ``resolve`` to a mapping with origins."""
 
-import warnings
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, Unpack
 
+from confsvc.calling import ConfsvcWarning, Options, warn_of
 from confsvc.finding import make_request
 from confsvc.resolution import Resolution
 from confsvc.resolver import TIMEOUT, Resolved, resolve_request
@@ -14,10 +14,6 @@ if TYPE_CHECKING:
 __all__ = ["ConfsvcWarning", "aload", "load", "resolve"]
 
 T = TypeVar("T")
-
-
-class ConfsvcWarning(UserWarning):
-    """Something about a source is odd, but nothing is wrong with the settings."""
 
 
 def load(  # noqa: PLR0913 - the options of the command line
@@ -55,29 +51,11 @@ def load(  # noqa: PLR0913 - the options of the command line
     return schema.instance
 
 
-async def aload(  # noqa: PLR0913 - the options of the command line
-    model: type[T],
-    *,
-    environment: str = "",
-    file: str = "",
-    sources: Iterable[str] = (),
-    set: Mapping[str, str] | None = None,  # noqa: A002 - `--set`
-    override: bool = False,
-    timeout: float = TIMEOUT,  # noqa: ASYNC109 - it bounds the whole resolution, threads included
-) -> T:
+async def aload(model: type[T], **options: Unpack[Options]) -> T:
     """Do what ``load`` does, in a thread, so that the event loop goes on."""
     from asyncio import to_thread
 
-    return await to_thread(
-        load,
-        model,
-        environment=environment,
-        file=file,
-        sources=sources,
-        set=set,
-        override=override,
-        timeout=timeout,
-    )
+    return await to_thread(lambda: load(model, **options))
 
 
 def resolve(  # noqa: PLR0913 - the options of the command line
@@ -117,6 +95,5 @@ def _schema_of(model: type[T]) -> "ModelSchema[T]":
 def _attempt(**options: Any) -> Resolved:
     """Resolve as far as possible, and warn. Errors are raised by the caller, whose variables hold no environment."""
     resolved = resolve_request(make_request(**options))
-    for warning in resolved.resolution.warnings:
-        warnings.warn(warning, ConfsvcWarning, stacklevel=3)
+    warn_of(resolved.resolution, 3)
     return resolved

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import NamedTuple
 
 from confsvc.errors import AdapterError, Malformed, ManifestError, Problem, ResolutionError
-from confsvc.extract import CODE_PATTERN
+from confsvc.extract import code_pattern
 from confsvc.inject.external_objects import Content, Entry, Wanted, objects
 from confsvc.inject.external_stores import Stores
 from confsvc.inject.external_values import Values, raw_of, remote_ref
@@ -57,7 +57,7 @@ def external_secret(plan: Plan, wanted: Wanted, place: _Place) -> Manifests:
             "nothing is read from a store, so there is nothing for an operator to fetch",
             hint="confsvc export --format k8s-configmap",
         )
-    lines = [every_field(CODE_PATTERN)] if takes_all else [some_fields(values.optional)] if values.optional else []
+    lines = [every_field(code_pattern())] if takes_all else [some_fields(values.optional)] if values.optional else []
     content = Content(data_from, list(values.fetched.values()), template, lines)
     return Manifests(objects(stores.providers, content, wanted), stores.helpers())
 

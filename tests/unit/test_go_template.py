@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from confsvc.extract import CODE_PATTERN, runs_code
+from confsvc.extract import code_pattern, runs_code
 from confsvc.inject.go_template import Part, decoded, every_field, field, field_or, filtered, render, some_fields
 from confsvc.template import FILTERS
 from go_templates import BadTemplateError
@@ -63,7 +63,7 @@ def test_bytes_are_decoded() -> None:
 def test_a_mapping_has_what_was_fetched() -> None:
     data = {"A": 'a "b"', "B": "b", "B.1": "a part", "LD_PRELOAD": "x.so"}
     assert fill_in(some_fields(["A", "C"]), data) == '"A": "a \\"b\\""\n'
-    assert fill_in(every_field(CODE_PATTERN), data) == '"A": "a \\"b\\""\n"B": "b"\n'
+    assert fill_in(every_field(code_pattern()), data) == '"A": "a \\"b\\""\n"B": "b"\n'
 
 
 @pytest.mark.parametrize(
@@ -71,4 +71,4 @@ def test_a_mapping_has_what_was_fetched() -> None:
 )
 def test_the_pattern_is_the_rule(name: str) -> None:
     data = {name: "x"}
-    assert bool(fill_in(every_field(CODE_PATTERN), data)) is not runs_code(name)
+    assert bool(fill_in(every_field(code_pattern()), data)) is not runs_code(name)
