@@ -86,7 +86,8 @@ class Live(Generic[T]):
         """Read everything anew, past what is known, and return the settings.
 
         Those who ask at the same time share one reading, and what was read less than a second ago is new enough. A set
-        that is not valid, or a backend that cannot be asked, leaves things as they are.
+        that is not valid, or a backend that cannot be asked, leaves things as they are. In a callback it does not wait:
+        the reading follows when the callback is over.
 
         Raises:
             UsageError: it was closed.
@@ -94,7 +95,7 @@ class Live(Generic[T]):
         """
         if self._is_closed:
             raise UsageError("this watcher is closed")
-        if not hub().refresh(self._key, self._patience):
+        if not hub().refresh(self._key, self._patience) and not hub().is_here:
             log.warning(
                 "refreshing the settings took longer than %.0f s; they stay as they are for now", self._patience
             )

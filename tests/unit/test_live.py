@@ -212,6 +212,29 @@ def test_those_who_refresh_at_once_share_a_reading(watch: Watch, confsvc_memory:
     assert 1 <= confsvc_memory.reads["app"] - before <= 2
 
 
+def test_a_callback_may_refresh_and_does_not_wait(
+    watch: Watch, confsvc_memory: MemoryStore, caplog: pytest.LogCaptureFixture
+) -> None:
+    confsvc_memory.put("app", {"PORT": "1"})
+    live = watch("store", interval=600.0)
+    seen: list[int] = []
+
+    def again(change: "confsvc.Change[Settings]") -> None:
+        seen.append(change.settings.port)
+        if change.settings.port == 2:
+            confsvc_memory.put("app", {"PORT": "3"})
+            live.refresh()
+
+    live.on_change(again)
+    confsvc_memory.put("app", {"PORT": "2"})
+    live.refresh()
+    until(lambda: seen == [2] or len(seen) > 1)
+    time.sleep(1.1)  # what was read a moment ago is new enough until then
+    assert live.refresh().port == 3
+    assert seen == [2, 3]
+    assert caplog.text == ""
+
+
 def test_refresh_on_lets_the_error_through(watch: Watch, confsvc_memory: MemoryStore) -> None:
     confsvc_memory.put("app", {"PORT": "1"})
     live = watch("store", interval=600.0)
