@@ -1,0 +1,158 @@
+"""Surveying: several environments of a manifest in one pass, each with what came of it, or why nothing did.
+
+``check``, ``diff``, ``report`` and ``doctor`` look at environments through this. Reading is what `Gathering` says: all
+at the same time, what two environments share once, before one deadline.
+
+    for found in survey(request, request.manifest.environments):
+        found.environment, found.error      # the error is None where all is well
+        for standing in found.settings.values():
+            standing.name, standing.state, standing.layer, standing.reference, standing.version
+
+The process environment is a layer (4) here as everywhere, unless ``request.override``. It is that of one environment at
+most, so whoever looks at several switches it off: else a variable of a CI job hides what an environment lacks.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Literal, NamedTuple, TypeVar
+
+from confsvc.adapter import Deadline
+from confsvc.assembly import Resolved
+from confsvc.errors import ConfsvcError, ManifestError, Problem, UnknownEnvironmentError
+from confsvc.fetching import Fetched, fetch_documents
+from confsvc.gathering import Gathering
+from confsvc.plan import Plan
+from confsvc.resolution import Value
+from confsvc.resolver import Request, assemble, plan_request
+
+__all__ = ["PROBLEMS", "Standing", "State", "Surveyed", "plan_all", "survey"]
+
+_Error = TypeVar("_Error", bound=ConfsvcError)
+
+State = Literal["present", "default", "overridden", "absent", "missing", "invalid", "unreadable"]
+
+# The states of a setting with which a process does not start.
+PROBLEMS: frozenset[State] = frozenset({"missing", "invalid", "unreadable"})
+
+_MISSING = frozenset({"missing", "not_found"})
+_UNREAD = frozenset({69, 70, 75, 77})  # unavailable, a bug, throttled or late, denied
+
+
+class Standing(NamedTuple):
+    """How one setting stands in one environment. No field of it can hold a value.
+
+    ``state`` is ``present`` (a source or a value of the manifest has it), ``default``, ``overridden`` (the process
+    environment or ``--set`` decides), ``absent`` (nothing has it, and it is not required), or one of `PROBLEMS`; then
+    ``problem`` says what is wrong. ``layer``, ``reference``, ``version`` and ``read_at`` are those of
+    `confsvc.resolution.Origin`; ``kind`` is the type as written. What has a lease is another value at every read.
+    """
+
+    name: str
+    state: State
+    kind: str = "str"
+    secret: bool = False
+    layer: str = ""
+    reference: str = ""
+    version: str = ""
+    read_at: float | None = None
+    is_leased: bool = False
+    problem: Problem | None = None
+
+
+class Surveyed(NamedTuple):
+    """One environment. ``settings`` are in the manifest's order.
+
+    ``error`` is None where all is well; else what ``resolved.unwrap()`` would raise or, with nothing ``resolved``, what
+    is wrong with the environment itself.
+    """
+
+    environment: str
+    settings: Mapping[str, Standing] = {}
+    error: ConfsvcError | None = None
+    plan: Plan | None = None
+    resolved: Resolved | None = None
+
+    @property
+    def problems(self) -> tuple[Problem, ...]:
+        """Everything wrong, nothing where all is well."""
+        return self.error.problems if self.error else ()
+
+
+def survey(request: Request, environments: Sequence[str]) -> Iterator[Surveyed]:
+    """Yield each of ``environments`` in this order, as soon as what it needs is there.
+
+    Whoever keeps ``resolved`` of all of them keeps all their values in memory; ``settings`` has none. What was leased
+    is given back when the last one has been taken, or the iterator is closed.
+
+    Raises:
+        UnknownEnvironmentError: one is not in the manifest; nothing has been read then.
+        UsageError: no environment was chosen, or ``given`` or ``only`` name what is not declared.
+
+    """
+    deadline = Deadline(request.timeout)
+    plans = plan_all(request, environments)
+    usable = [plan for plan in plans.values() if isinstance(plan, Plan)]
+    gathering = Gathering(usable, fetch_documents, deadline)
+    try:
+        for name, plan in plans.items():
+            if isinstance(plan, Plan):
+                yield _surveyed(request._replace(environment=name), plan, gathering.of(plan))
+            else:
+                yield Surveyed(name, error=plan)
+    finally:
+        gathering.release()
+
+
+def plan_all(request: Request, environments: Sequence[str]) -> dict[str, Plan | ManifestError]:
+    """Return the plan of each of ``environments``, or why it has none. Does no I/O, and raises what `survey` does."""
+    plans: dict[str, Plan | ManifestError] = {}
+    for name in environments:
+        try:
+            plans[name] = plan_request(request._replace(environment=name))
+        except UnknownEnvironmentError:
+            raise
+        except ManifestError as error:
+            plans[name] = _settled(error)
+    return plans
+
+
+def _surveyed(request: Request, plan: Plan, fetched: Fetched) -> Surveyed:
+    resolved: Resolved | None = None
+    error: ConfsvcError | None = None
+    try:
+        resolved = assemble(request, plan, fetched)
+        resolved.unwrap()
+    except ConfsvcError as found:
+        error = _settled(found)
+    if resolved is None:
+        return Surveyed(plan.environment, error=error, plan=plan)
+    problems = {problem.name: problem for problem in resolved.problems if problem.name}
+    declared = [name for name in (plan.schema.settings if plan.schema else ()) if plan.wanted(name)]
+    names = dict.fromkeys([*declared, *resolved.resolution, *problems])
+    settings = {name: _standing(name, plan, resolved.resolution.get(name), problems.get(name)) for name in names}
+    return Surveyed(plan.environment, settings, error, plan, resolved)
+
+
+def _standing(name: str, plan: Plan, value: Value | None, problem: Problem | None) -> Standing:
+    setting = plan.schema.settings.get(name) if plan.schema else None
+    if value is not None and problem is None:
+        origin = value.origin
+        states: dict[str, State] = {"default": "default", "environment": "overridden", "set": "overridden"}
+        state = states.get(origin.layer, "present")
+        where = (origin.layer, origin.reference, origin.version, origin.read_at, origin.lease is not None)
+        return Standing(name, state, value.kind, value.secret, *where)
+    kind, secret = (str(setting.type), setting.secret) if setting else ("str", True)
+    if problem is None:
+        return Standing(name, "absent", kind, secret)
+    return Standing(name, _state_of(problem), kind, secret, reference=problem.reference, problem=problem)
+
+
+def _state_of(problem: Problem) -> State:
+    if problem.code in _MISSING:
+        return "missing"
+    return "unreadable" if problem.exit_status in _UNREAD else "invalid"
+
+
+def _settled(error: _Error) -> _Error:
+    """Return ``error`` without the trail of calls it was raised through, whose variables hold values."""
+    error.__cause__ = error.__context__ = error.__traceback__ = None
+    return error
