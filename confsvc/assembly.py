@@ -6,7 +6,7 @@ from typing import NamedTuple
 from confsvc import _json
 from confsvc.adapter import Document
 from confsvc.deciding import Absent, Decider, Failed, Found, Look, describe
-from confsvc.errors import Problem, ResolutionError
+from confsvc.errors import OutputError, Problem, ResolutionError
 from confsvc.fetching import Fetched
 from confsvc.manifest import Manifest
 from confsvc.manifest_checks import looks_unresolved
@@ -21,21 +21,26 @@ __all__ = ["Assembly", "Resolved"]
 class Resolved(NamedTuple):
     """How far it came: what has a value, and what is wrong. Complete only without problems.
 
-    ``looks`` is what every layer says of each setting, the highest first, where all were asked for.
+    ``looks`` is what every layer says of each setting, the highest first, where all were asked for. ``refusal`` is why
+    nothing is handed out at all, where the audit trail cannot be written.
     """
 
     resolution: Resolution
     problems: tuple[Problem, ...]
     total: int
     looks: Mapping[str, tuple[Look, ...]] = {}
+    refusal: OutputError | None = None
 
     def unwrap(self) -> Resolution:
         """Return the resolution.
 
         Raises:
             ResolutionError: something is wrong with it.
+            OutputError: it cannot be recorded.
 
         """
+        if self.refusal:
+            raise self.refusal
         if not self.problems:
             return self.resolution
         failed = {problem.name for problem in self.problems if problem.name}

@@ -41,6 +41,7 @@ def make_request(  # noqa: PLR0913 - one argument for each thing a user can say
     override: bool = False,
     timeout: float = TIMEOUT,
     read_all: bool = False,
+    by: str = "",
 ) -> Request:
     """Find and load what is named. ``schema`` is one, or ``package.module:Name``; else the manifest's own.
 
@@ -68,6 +69,7 @@ def make_request(  # noqa: PLR0913 - one argument for each thing a user can say
         timeout=timeout,
         environ=parent_environment(),
         read_all=read_all,
+        by=by,
     )
 
 

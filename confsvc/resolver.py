@@ -1,18 +1,22 @@
 """Resolving: manifest and environment in, an immutable resolution out, or every problem found."""
 
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from confsvc._suggest import did_you_mean
 from confsvc.adapter import Deadline
 from confsvc.assembly import Assembly, Resolved
-from confsvc.errors import UsageError
+from confsvc.errors import OutputError, UsageError
 from confsvc.fetching import Fetched, Pool, fetch_documents
 from confsvc.manifest import Manifest
 from confsvc.plan import Plan, make_plan
+from confsvc.resolution import Resolution
 from confsvc.schema import Schema
 
-__all__ = ["TIMEOUT", "Request", "Resolved", "assemble", "plan_request", "resolve_request"]
+if TYPE_CHECKING:
+    from confsvc.audit import Trail
+
+__all__ = ["TIMEOUT", "Request", "Resolved", "assemble", "plan_request", "recorded", "resolve_request", "trail_for"]
 
 TIMEOUT = 30.0
 
@@ -20,7 +24,8 @@ TIMEOUT = 30.0
 class Request(NamedTuple):
     """What is asked for. ``environ`` is the process environment; ``given`` is ``--set``; ``timeout`` is in seconds.
 
-    With ``static`` a value that has a lease is a problem: nobody is going to renew it.
+    With ``static`` a value that has a lease is a problem: nobody is going to renew it. ``by`` is the command that asks,
+    for the audit trail.
     """
 
     manifest: Manifest
@@ -33,6 +38,7 @@ class Request(NamedTuple):
     environ: Mapping[str, str] = {}
     read_all: bool = False
     static: bool = False
+    by: str = ""
 
 
 def resolve_request(request: Request, *, deadline: Deadline | None = None) -> Resolved:
@@ -44,14 +50,37 @@ def resolve_request(request: Request, *, deadline: Deadline | None = None) -> Re
 
     """
     plan = plan_request(request)
+    trail = trail_for(request)
+    if trail and (failure := trail.check()):  # before anything is read
+        return _refused(failure)
     pool = Pool()
     fetched = fetch_documents(plan.documents, plan.backends, deadline or Deadline(request.timeout), pool)
-    resolved = assemble(request, plan, fetched)
+    resolved = recorded(request, assemble(request, plan, fetched))
     if resolved.problems:
         pool.release()
     else:
         pool.close()
     return resolved
+
+
+def recorded(request: Request, resolved: Resolved) -> Resolved:
+    """Return ``resolved`` once it is in the audit trail, if there is one; one that refuses where it cannot be."""
+    trail = trail_for(request)
+    failure = trail.resolution(resolved) if trail else None
+    return _refused(failure) if failure else resolved
+
+
+def trail_for(request: Request) -> "Trail | None":
+    """Return the audit trail that the environment of ``request`` asks for; None where it asks for none."""
+    if not request.environ.get("CONFSVC_AUDIT"):
+        return None
+    from confsvc.audit import trail_of
+
+    return trail_of(request.environ, request.by)
+
+
+def _refused(failure: OutputError) -> Resolved:
+    return Resolved(Resolution({}), (failure.problem(),), 0, refusal=failure)
 
 
 def plan_request(request: Request) -> Plan:

@@ -45,6 +45,7 @@ class Parser(argparse.ArgumentParser):
             add_help=False,
             formatter_class=_Formatter,
         )
+        self.set_defaults(by=self.prog)  # who asks, for the audit trail
         speaking = self.add_argument_group("output")
         speaking.add_argument("-h", "--help", action="help", help="show this help")
         speaking.add_argument("-q", "--quiet", action="store_true", help="no warnings")
@@ -119,6 +120,7 @@ def request_of(args: argparse.Namespace, *, read_all: bool = False) -> Request:
         override=args.override,
         timeout=positive_seconds("--timeout", args.timeout, TIMEOUT),
         read_all=read_all,
+        by=args.by,
     )
 
 
@@ -133,10 +135,17 @@ def resolve(request: Request) -> Resolution:
 
 
 def attempt(request: Request) -> Resolved:
-    """Resolve as far as possible, and warn. On a terminal, show how far what takes long has come."""
+    """Resolve as far as possible, and warn. On a terminal, show how far what takes long has come.
+
+    Raises:
+        OutputError: the audit trail cannot be written.
+
+    """
     on_progress(output.show_progress)
     resolved = resolve_request(request)
     output.end_progress()
+    if resolved.refusal:
+        raise resolved.refusal
     for warning in resolved.resolution.warnings:
         output.warn(warning)
     return resolved

@@ -12,7 +12,7 @@ from confsvc.fetching import Pool
 from confsvc.plan import Plan
 from confsvc.reference import Reference
 from confsvc.resolution import Resolution, Value
-from confsvc.resolver import Request, Resolved, assemble, plan_request
+from confsvc.resolver import Request, Resolved, assemble, plan_request, recorded
 from confsvc.watching.events import Changed, Event, Outage, Recovered, Rejected
 from confsvc.watching.files import FileAlarm
 from confsvc.watching.leases import Leases
@@ -82,7 +82,7 @@ class Watcher:
         """Resolve for the first time, as far as possible. Where something is wrong, what was leased is given back."""
         now = lasting_clock()
         self._reader.read(self._plan.documents, self._request.timeout, _FRESH)
-        resolved = assemble(self._request, self._plan, self._reader.seen)
+        resolved = recorded(self._request, assemble(self._request, self._plan, self._reader.seen))
         if resolved.problems:
             self.close()
             return resolved
@@ -216,8 +216,13 @@ class Watcher:
     def _judge(self, tell: Callable[[Event], None], expires: float) -> None:
         """Validate what was read, and let it wait for its time if it is valid and another."""
         is_local = all(self._reader.is_local(reference) for reference in self._unjudged)
-        self._unjudged = []
+        judged, self._unjudged = self._unjudged, []
         resolved = assemble(self._request, self._plan, self._reader.seen)
+        names = () if resolved.problems else _changed(self._current, resolved.resolution)
+        if names or resolved.problems not in {(), self._rejected}:
+            resolved = recorded(self._request, resolved)
+        if resolved.refusal:
+            self._unjudged = judged  # what cannot be recorded does not happen, until it can be
         if resolved.problems:
             self._drop()
             if resolved.problems != self._rejected:
@@ -225,7 +230,6 @@ class Watcher:
                 tell(Rejected(resolved.problems))
             return
         self._rejected = ()
-        names = _changed(self._current, resolved.resolution)
         if not names:
             self._drop()
             self._current = resolved.resolution  # its versions may be newer
