@@ -1,11 +1,19 @@
 """What tests share: a project folder with the real command in it, and a value that must show nowhere."""
 
 import os
+import signal
 from pathlib import Path
 
 import pytest
 
 from running import Project
+
+
+def pytest_configure() -> None:
+    """Let no signal be ignored that whoever runs us ignores, as `nohup` does: programs that we start inherit it."""
+    for number in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM, signal.SIGQUIT):
+        if signal.getsignal(number) is signal.SIG_IGN:
+            signal.signal(number, signal.default_int_handler if number is signal.SIGINT else signal.SIG_DFL)
 
 
 @pytest.fixture

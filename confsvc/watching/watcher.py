@@ -165,7 +165,8 @@ class Watcher:
         moved = self._look(now, is_woken=is_woken)
         ended = self._renew()
         expires = self._leases.ends(ended)
-        self._read(dict.fromkeys([*moved, *ended]), now, self._pace.interval / 2)
+        # As old as what was looked at may have been: else what was just found to be another would be read twice.
+        self._read(dict.fromkeys([*moved, *ended]), now, self._pace.interval / 2 + lasting_clock() - now)
         self._weigh(tell, expires)
         if self._waiting and self._gate.opens() <= lasting_clock():
             self._hand_over(tell)

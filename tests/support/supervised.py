@@ -5,6 +5,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from running import CONFSVC, Project
@@ -77,7 +78,8 @@ def children(pid: int) -> list[int]:
     """Return the process ids of the children of ``pid``."""
     found = []
     for task in Path(f"/proc/{pid}/task").iterdir():
-        found += [int(word) for word in (task / "children").read_text().split()]
+        with suppress(FileNotFoundError, ProcessLookupError):  # a thread that has just ended
+            found += [int(word) for word in (task / "children").read_text().split()]
     return found
 
 

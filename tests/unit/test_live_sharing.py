@@ -113,6 +113,16 @@ def test_a_version_that_is_another_one_makes_what_was_read_old(join: Join) -> No
     assert backend.asked["secret/one"] == 2
 
 
+def test_a_version_that_is_still_the_same_makes_what_was_read_new(join: Join) -> None:
+    backend = Backend()
+    leader, other = join(backend), join(Backend())
+    leader.fetch([ONE], 5, 60)
+    time.sleep(1.1)
+    assert other.describe([ONE], 5, 0) == {ONE: Description("1")}
+    assert texts(other.fetch([ONE], 5, 1)) == ["1"]
+    assert backend.asked["secret/one"] == 1
+
+
 def test_those_who_ask_at_once_share_one_reading(join: Join) -> None:
     backend = Backend()
     backend.delay = 0.1

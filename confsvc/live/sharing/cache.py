@@ -41,24 +41,30 @@ class Cache:
             return {reference: self._documents[reference][1] for reference in references}
 
     def describe(self, references: Sequence[Reference], timeout: float, since: float) -> Described:
-        """Return what is known about documents. A version that is another one makes what was read old."""
+        """Return what is known about documents. One whose version is still the same is as good as read just now."""
         with self._lock:
             stale = [r for r in references if not _is_fresh(self._descriptions, r, since)]
             if stale:
                 began = lasting_clock()
                 found = self._upstream.describe(stale, timeout, 0.0)
                 self._descriptions |= {reference: (began, outcome) for reference, outcome in found.items()}
-                self._forget(found)
+                self._compare(found, began)
             kept = {r: self._descriptions[r][1] for r in references if r in self._descriptions}
             return {reference: outcome for reference, outcome in kept.items() if outcome is not None}
 
-    def _forget(self, found: Mapping[Reference, object]) -> None:
+    def _compare(self, found: Mapping[Reference, object], began: float) -> None:
+        """Forget what has another version by now, so that it is read anew: once, whoever else asks how much later."""
         for reference, outcome in found.items():
             held = self._documents.get(reference, (0.0, None))[1]
             is_same = (
-                isinstance(outcome, Description) and isinstance(held, Document) and held.version == outcome.version
+                isinstance(outcome, Description)
+                and isinstance(held, Document)
+                and held.version == outcome.version
+                and not outcome.state
             )
-            if not is_same and not self.is_leased(reference):
+            if is_same:
+                self._documents[reference] = (began, held)
+            elif not self.is_leased(reference):
                 self._documents.pop(reference, None)
 
 

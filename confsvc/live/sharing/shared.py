@@ -22,6 +22,7 @@ from confsvc.watching import Upstream
 __all__ = ["Shared", "share"]
 
 _PATIENCE = 1.0  # seconds for somebody who connects to say what it wants
+_TRIES = 3  # where somebody leads who does not hear us out: on a busy machine it may only have been too early
 # What differs between processes that were given the same environment, and says nothing about what they may read.
 _PERSONAL = frozenset({"PWD", "OLDPWD", "SHLVL", "_"})
 
@@ -89,7 +90,9 @@ class Shared:
 
     def _ask(self, what: str, references: Sequence[Reference], timeout: float, max_age: float) -> _Outcomes:
         since = lasting_clock() - max_age
-        if self._lead is None and not self._is_closed:
+        tries = 0 if self._is_closed else _TRIES
+        while self._lead is None and tries:
+            tries -= 1
             asked = self._ask_other(what, references, timeout, since)
             if asked is not None:
                 return asked
