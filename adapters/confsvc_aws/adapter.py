@@ -11,6 +11,7 @@ from confsvc_aws.options import OPTIONS, PARAMETER_STORE, SECRETS_MANAGER
 
 if TYPE_CHECKING:
     from confsvc.external import Cluster, Remote
+    from confsvc.needs import Needs
     from confsvc_aws.api import Api
     from confsvc_aws.credentials import Identity
     from confsvc_aws.names import ParameterName, SecretName
@@ -176,6 +177,12 @@ class SecretsManagerAdapter(_AwsAdapter["SecretName"]):
 
         return secret_of(reference, self._backend, cluster)
 
+    def needs(self, references: Sequence[Reference]) -> "Needs":
+        """See ``confsvc.needs.Forecaster``."""
+        from confsvc_aws.needs import needs_of_secrets
+
+        return needs_of_secrets(references, self._backend)
+
     def close(self) -> None:
         """Close the connections."""
         super().close()
@@ -218,6 +225,12 @@ class ParameterStoreAdapter(_AwsAdapter["ParameterName"]):
         from confsvc_aws.external import parameter_of
 
         return parameter_of(reference, self._backend, cluster)
+
+    def needs(self, references: Sequence[Reference]) -> "Needs":
+        """See ``confsvc.needs.Forecaster``."""
+        from confsvc_aws.needs import needs_of_parameters
+
+        return needs_of_parameters(references, self._backend)
 
 
 def _into(

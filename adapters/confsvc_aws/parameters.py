@@ -10,7 +10,7 @@ from confsvc_aws.api import Api, Failure, Heard, Operation
 from confsvc_aws.names import ParameterName
 from confsvc_aws.saying import Subject, error_of
 
-__all__ = ["Found", "ParameterReader", "listed", "subject_of", "tree_version"]
+__all__ = ["Found", "ParameterReader", "groups_of", "listed", "subject_of", "tree_version"]
 
 Found = Document | AdapterError | DeadlineError
 
@@ -37,7 +37,7 @@ class ParameterReader:
     def read(self, names: Sequence[ParameterName], deadline: Deadline) -> dict[ParameterName, Found]:
         """Return the outcome of each of ``names``. Raises what `Api.call` does."""
         trees = [name for name in names if name.is_tree]
-        groups = _groups([name for name in names if not name.is_tree])
+        groups = groups_of([name for name in names if not name.is_tree])
         heard = self._api.call([*map(_get, groups), *(_page(tree, "") for tree in trees)], deadline)
         found, left = self._from_groups(groups, heard[: len(groups)])
         if left:
@@ -143,7 +143,7 @@ def _document(entry: Mapping[str, object]) -> Document:
     )
 
 
-def _groups(names: Sequence[ParameterName]) -> list[list[ParameterName]]:
+def groups_of(names: Sequence[ParameterName]) -> list[list[ParameterName]]:
     """Return ``names`` in groups as even as can be, no parameter twice in one: the API refuses that."""
     ordered = sorted(names, key=lambda name: name.id)
     most = max(Counter(name.id for name in names).values(), default=0)

@@ -8,20 +8,21 @@ from confsvc.adapter import Backend
 from confsvc.errors import ManifestError
 from confsvc.http import Origin, parse_origin
 
-__all__ = ["default_endpoint", "endpoint_of", "is_unknown", "region_of"]
+__all__ = ["default_endpoint", "domain_of", "endpoint_of", "is_unknown", "partition_of", "region_of"]
 
 _REGION = r"[a-z]{2,}(-[a-z]+)+-[0-9]+"
 _HINT = "pip install 'confsvc[aws]'"
 _TRUE = frozenset({"true", "1"})
 
-# How names end, by how regions begin; those of the partition `aws` by none of these.
-_SUFFIXES = {
-    "cn-": "amazonaws.com.cn",
-    "eu-isoe-": "cloud.adc-e.uk",
-    "eusc-": "amazonaws.eu",
-    "us-iso-": "c2s.ic.gov",
-    "us-isob-": "sc2s.sgov.gov",
-    "us-isof-": "csp.hci.ic.gov",
+# By how regions begin, their partition and how names in it end; those of the partition `aws` by none of these.
+_PARTITIONS = {
+    "cn-": ("aws-cn", "amazonaws.com.cn"),
+    "eu-isoe-": ("aws-iso-e", "cloud.adc-e.uk"),
+    "eusc-": ("aws-eusc", "amazonaws.eu"),
+    "us-gov-": ("aws-us-gov", "amazonaws.com"),
+    "us-iso-": ("aws-iso", "c2s.ic.gov"),
+    "us-isob-": ("aws-iso-b", "sc2s.sgov.gov"),
+    "us-isof-": ("aws-iso-f", "csp.hci.ic.gov"),
 }
 # What the variables and the services' host names call the two.
 _VARIABLES = {"secretsmanager": "AWS_ENDPOINT_URL_SECRETS_MANAGER", "ssm": "AWS_ENDPOINT_URL_SSM"}
@@ -75,8 +76,21 @@ def default_endpoint(service: str, region: str, environ: Mapping[str, str]) -> s
     fips, dual = (environ.get(f"AWS_USE_{name}_ENDPOINT", "").lower() in _TRUE for name in ("FIPS", "DUALSTACK"))
     if fips or dual:
         return _by_botocore(service, region, fips=fips, dual=dual)
-    suffix = next((suffix for start, suffix in _SUFFIXES.items() if region.startswith(start)), "amazonaws.com")
-    return f"https://{service}.{region}.{suffix}"
+    return f"https://{service}.{region}.{domain_of(region)}"
+
+
+def partition_of(region: str) -> str:
+    """Return the partition of ``region``, which its ARNs begin with."""
+    return _partition(region)[0]
+
+
+def domain_of(region: str) -> str:
+    """Return how the names of hosts in ``region`` end."""
+    return _partition(region)[1]
+
+
+def _partition(region: str) -> tuple[str, str]:
+    return next((found for start, found in _PARTITIONS.items() if region.startswith(start)), ("aws", "amazonaws.com"))
 
 
 def _by_botocore(service: str, region: str, *, fips: bool, dual: bool) -> str:

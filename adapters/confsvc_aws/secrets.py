@@ -10,7 +10,7 @@ from confsvc_aws.errors import UNKNOWN_OPERATION, kind_of
 from confsvc_aws.names import SecretName
 from confsvc_aws.saying import Subject, error_of
 
-__all__ = ["Found", "SecretReader", "subject_of"]
+__all__ = ["Found", "SecretReader", "groups_of", "subject_of"]
 
 Found = Document | AdapterError | DeadlineError
 
@@ -35,7 +35,7 @@ class SecretReader:
     def read(self, names: Sequence[SecretName], deadline: Deadline) -> dict[SecretName, Found]:
         """Return the outcome of each of ``names``. Raises what `Api.call` does."""
         current = [name for name in names if not (name.stage or name.version)]
-        groups = _groups(current) if self._has_batches and len(current) > 1 else []
+        groups = groups_of(current) if self._has_batches and len(current) > 1 else []
         grouped = {name for group in groups for name in group}
         single = [name for name in names if name not in grouped]
         heard = self._api.call([*map(_batch, groups), *map(_single, single)], deadline)
@@ -99,7 +99,7 @@ def document_of(entry: Mapping[str, object]) -> Document | Malformed:
     return Malformed("the answer holds neither text nor bytes")
 
 
-def _groups(names: Sequence[SecretName]) -> list[Sequence[SecretName]]:
+def groups_of(names: Sequence[SecretName]) -> list[Sequence[SecretName]]:
     """Return ``names`` in groups as even as can be, so that none is slower than the others."""
     count = -(-len(names) // _GROUP)
     size = -(-len(names) // count)

@@ -10,6 +10,7 @@ from confsvc_gcp.options import OPTIONS, PARAMETERS
 
 if TYPE_CHECKING:
     from confsvc.external import Cluster, Remote
+    from confsvc.needs import Needs
     from confsvc_gcp.identity import Identity
     from confsvc_gcp.names import Name
     from confsvc_gcp.store import Store
@@ -55,6 +56,12 @@ class SecretManagerAdapter:
         from confsvc_gcp.external import remote_of
 
         return remote_of(reference, self._backend, cluster)
+
+    def needs(self, references: Sequence[Reference]) -> "Needs":
+        """See ``confsvc.needs.Forecaster``."""
+        from confsvc_gcp.needs import needs_of
+
+        return needs_of(references, self._backend)
 
     def store(
         self, reference: Reference, fields: Mapping[str, object], *, deadline: Deadline, expected: str | None = None

@@ -1,11 +1,14 @@
 """What the local adapters share: one document after another, as none of them has a round trip to save."""
 
 from collections.abc import Mapping, Sequence
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from confsvc.adapter import Backend, Deadline, Outcome
 from confsvc.reference import Reference
 from confsvc_local._reading import resolve_path
+
+if TYPE_CHECKING:
+    from confsvc.needs import Needs
 
 __all__ = ["LocalAdapter"]
 
@@ -28,6 +31,15 @@ class LocalAdapter:
     def paths(self, reference: Reference) -> Sequence[str]:
         """See ``confsvc.adapter.Locator``."""
         return [resolve_path(self._backend, reference.path)]
+
+    def needs(self, references: Sequence[Reference]) -> "Needs":
+        """See ``confsvc.needs.Forecaster``."""
+        from confsvc.needs import Calls, Needs
+
+        files = [reference for reference in references if self.paths(reference)]
+        return Needs(
+            tuple(Calls(f"open {reference.path or 'CREDENTIALS_DIRECTORY'}", documents=1) for reference in files)
+        )
 
     def _read(self, reference: Reference, deadline: Deadline) -> Outcome:
         raise NotImplementedError

@@ -10,6 +10,7 @@ from confsvc_vault.options import OPTIONS, PARAMETERS
 
 if TYPE_CHECKING:
     from confsvc.external import Cluster, Remote
+    from confsvc.needs import Needs
     from confsvc_vault.paths import Target
     from confsvc_vault.session import Session
 
@@ -60,6 +61,12 @@ class VaultAdapter:
         from confsvc_vault.external import remote_of
 
         return remote_of(reference, self._backend, cluster)
+
+    def needs(self, references: Sequence[Reference]) -> "Needs":
+        """See ``confsvc.needs.Forecaster``."""
+        from confsvc_vault.needs import needs_of
+
+        return needs_of(references, self._backend)
 
     def store(
         self, reference: Reference, fields: Mapping[str, object], *, deadline: Deadline, expected: str | None = None

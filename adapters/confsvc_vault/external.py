@@ -6,7 +6,7 @@ from confsvc.adapter import Backend
 from confsvc.errors import Malformed
 from confsvc.external import Cluster, Remote, account_of, without, written
 from confsvc.reference import Reference
-from confsvc_vault.mounts import fixed_mount
+from confsvc_vault.mounts import expected_mount
 from confsvc_vault.paths import Mount, Target, read_target
 
 __all__ = ["remote_of"]
@@ -18,8 +18,6 @@ _UNUSABLE = {
     "tls_server_name": "the operator checks the name that is in the address",
     "tls_skip_verify": "the operator always checks certificates",
 }
-# Where other engines than KV have what a read makes: database/creds/ROLE and its like.
-_MADE = frozenset({"creds", "static-creds"})
 
 
 def remote_of(reference: Reference, backend: Backend, cluster: Cluster) -> Remote:
@@ -58,12 +56,11 @@ def _mount(target: Target, backend: Backend) -> Mount:
     said = int(str(backend.options.get("kv_version", 0)))
     if said not in {0, 1, 2}:
         raise Malformed("`kv_version` is 1 or 2")
-    mount = fixed_mount(target, said or 2, str(backend.options.get("kv_mount", "")).strip("/"))
-    is_made = not said and target.path.split("/")[1] in _MADE
-    if mount.kind != "kv" or is_made:
+    mount = expected_mount(target, said, str(backend.options.get("kv_mount", "")).strip("/"))
+    if mount.kind != "kv":
         raise Malformed(
             f"`{target.path}` is not in a KV engine, and the operator's store reads no other",
-            hint=f"if it is in one, write `kv_version` in [backends.{backend.name}]" if is_made else "",
+            hint="" if said else f"if it is in one, write `kv_version` in [backends.{backend.name}]",
         )
     return mount
 

@@ -13,7 +13,7 @@ from confsvc_vault.errors import of_status
 from confsvc_vault.paths import Mount, Target, escape
 from confsvc_vault.server import Heard, Server, headers_for
 
-__all__ = ["Located", "find_mounts", "fixed_mount"]
+__all__ = ["Located", "expected_mount", "find_mounts", "fixed_mount", "looks_made"]
 
 # Where a target is: its mount; None where the server does not tell; or why that could not be asked.
 Located = Mount | AdapterError | DeadlineError | None
@@ -22,6 +22,25 @@ _ENDPOINT = "/v1/sys/internal/ui/mounts/"
 # A token without a right in the mount gets 403, and so does one that asks about a mount that is not there.
 _SILENT = frozenset({400, 403, 404, 405})
 _ROUNDS = 3
+# Where other engines than KV have what a read makes, database/creds/ROLE and its like; and those that nobody renames.
+_MADE = frozenset({"creds", "static-creds"})
+_OTHERS = frozenset({"cubbyhole", "identity", "pki", "sys"})
+
+
+def looks_made(target: Target) -> bool:
+    """Tell whether ``target`` most likely is in another engine than KV."""
+    first, second = target.path.split("/")[:2]
+    return second in _MADE or first in _OTHERS
+
+
+def expected_mount(target: Target, version: int, path: str) -> Mount:
+    """Return the mount of ``target`` as far as can be told without asking: KV version 2 unless another is said.
+
+    ``version`` and ``path`` are what the backend says of its KV engines, zero and empty where it does not.
+    """
+    if not version and looks_made(target):
+        return target.guess(0)._replace(kind="")
+    return fixed_mount(target, version or 2, path)
 
 
 def fixed_mount(target: Target, version: int, path: str) -> Mount:

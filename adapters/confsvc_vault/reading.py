@@ -12,7 +12,7 @@ from confsvc_vault.mounts import Located, find_mounts, fixed_mount
 from confsvc_vault.paths import Mount, Target, escape
 from confsvc_vault.server import Heard, Server, headers_for
 
-__all__ = ["Found", "locate", "read_targets"]
+__all__ = ["Found", "checked_mount", "locate", "read_targets"]
 
 Found = Outcome | DeadlineError
 
@@ -71,7 +71,7 @@ def _locate(
         }
     else:
         found, heard = find_mounts(server, targets, token, deadline, expect=len(targets), besides=besides)
-    return {target: _checked(target, found[target]) for target in targets}, heard
+    return {target: checked_mount(target, found[target]) for target in targets}, heard
 
 
 def _is_likely(server: Server, target: Target) -> bool:
@@ -83,7 +83,7 @@ def _is_likely(server: Server, target: Target) -> bool:
     return not server.configuration.kv_version and target.path.partition("/")[0] in _USUAL
 
 
-def _checked(target: Target, located: Located) -> Located:
+def checked_mount(target: Target, located: Located) -> Located:
     """Refuse what makes no sense before it is read: reading may make something."""
     if not isinstance(located, Mount):
         return located

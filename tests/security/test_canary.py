@@ -122,6 +122,8 @@ COMMANDS = [
     ["explain"],
     ["explain", "--json"],
     ["explain", "S0"],
+    ["plan"],
+    ["plan", "--json"],
     ["get", "S0"],
     ["export", "--format", "json"],
     ["schema"],
@@ -137,7 +139,7 @@ def test_no_command_shows_it_when_things_go_wrong(project: Project, argv: list[s
     done = project.run(*argv)
     assert find_leaks(CANARY, done.out, done.err) == []
     assert not project.started()
-    assert done.status in ({0} if argv[0] in {"explain", "schema", "init"} and argv[-1] != "S0" else {1, 65})
+    assert done.status in ({0} if argv[0] in {"explain", "schema", "init", "plan"} and argv[-1] != "S0" else {1, 65})
 
 
 def test_the_same_commands_would_show_it_if_asked(project: Project) -> None:

@@ -93,15 +93,16 @@ def fetch(backend: Backend, texts: Sequence[str], seconds: float = 20) -> list[A
 
 
 @contextmanager
-def run_moto(folder: Path) -> Iterator[Aws]:
-    """Run a server of its own."""
+def run_moto(folder: Path, *, strict: bool = False) -> Iterator[Aws]:
+    """Run a server of its own; where it is ``strict``, policies are asked about resources too."""
     program = Path(sys.executable).parent / "moto_server"
     if not program.exists():
         missing("moto_server", "pip install 'moto[iam,secretsmanager,ssm,sts]' flask flask-cors")
     port = free_port()
     environ = {"PATH": os.environ["PATH"], "HOME": str(folder), "INITIAL_NO_AUTH_ACTION_COUNT": "1000000000"}
+    command = [sys.executable, Path(__file__).with_name("strict_moto.py")] if strict else [program]
     with (folder / "moto.log").open("wb") as log:
-        process = subprocess.Popen([program, "-p", str(port)], env=environ, stdout=log, stderr=log, cwd=folder)
+        process = subprocess.Popen([*command, "-p", str(port)], env=environ, stdout=log, stderr=log, cwd=folder)
     try:
         _wait(port, process)
         yield Aws(port)
