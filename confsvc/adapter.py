@@ -35,6 +35,7 @@ __all__ = [
     "import_submodule",
     "is_bootstrap",
     "lasting_clock",
+    "moment_of",
     "on_progress",
     "parse_json",
     "plain_json",
@@ -62,6 +63,20 @@ def lasting_clock() -> float:
     What a store counts in is such time: a lease goes on while a laptop sleeps.
     """
     return time.clock_gettime(getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))
+
+
+def moment_of(said: object) -> float | None:
+    """Return the moment that a store says, in seconds since the epoch; it may say it so, or as RFC 3339.
+
+    None where it says nothing that is a moment.
+    """
+    from datetime import datetime
+
+    text = str(said)
+    try:
+        return datetime.fromisoformat(text).timestamp() if "T" in text else float(text)
+    except (ValueError, OverflowError):
+        return None
 
 
 _listeners: list[Callable[[str, int], None]] = []
@@ -110,10 +125,11 @@ class Document:
 
     ``content`` is kept as a secret whatever it is. ``secret`` says whether the store it came from holds secrets: then
     every value read from it is one. ``notes`` are warnings for the user, free of values. ``version`` is the store's
-    own name of the version read, empty if it has none.
+    own name of the version read, empty if it has none. ``made_at`` is when that version was made, in seconds since the
+    epoch, None if the store does not say.
     """
 
-    __slots__ = ("content", "lease", "notes", "secret", "version")
+    __slots__ = ("content", "lease", "made_at", "notes", "secret", "version")
 
     def __init__(
         self,
@@ -123,12 +139,14 @@ class Document:
         lease: Lease | None = None,
         secret: bool = True,
         notes: Sequence[str] = (),
+        made_at: float | None = None,
     ) -> None:
         self.content: Secret[Content] = Secret(content)
         self.version = version
         self.lease = lease
         self.secret = secret
         self.notes = tuple(notes)
+        self.made_at = made_at
 
     def __repr__(self) -> str:
         return f"Document(version={self.version!r}, secret={self.secret})"

@@ -154,7 +154,8 @@ class Decider:
         return Absent()
 
     def _origin(self, layer: str, reference: Reference, document: Document) -> Origin:
-        return Origin(layer, str(reference), document.version, self._read_at, lease=document.lease)
+        found = Origin(layer, str(reference), document.version, self._read_at)
+        return found._replace(lease=document.lease, made_at=document.made_at)
 
     def _fields(self, source: Source) -> Fields | Failed | None:
         """Return a source's fields, why it cannot be read, or None where it is not there."""
@@ -230,6 +231,7 @@ def _joined(origins: list[Origin], written: Origin) -> Origin:
         version=" ".join(origin.version for origin in origins if origin.version),
         read_at=next((origin.read_at for origin in origins if origin.read_at), None),
         lease=next((origin.lease for origin in origins if origin.lease), None),
+        made_at=max((origin.made_at for origin in origins if origin.made_at), default=None),
     )
 
 

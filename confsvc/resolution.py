@@ -15,7 +15,8 @@ class Origin(NamedTuple):
     """Where a value came from.
 
     ``layer`` is one of ``default``, ``source``, ``values``, ``environment`` (the process's) and ``set``. ``reference``
-    and ``version`` are empty where there is none. ``read_at`` is in seconds since the epoch, None if nothing was read.
+    and ``version`` are empty where there is none. ``read_at`` is in seconds since the epoch, None if nothing was read;
+    ``made_at``, in the same, is when the version was made, None if its store does not say.
     ``place`` is the file and line of a value in the manifest, known where `explain` asked for it.
     """
 
@@ -25,6 +26,7 @@ class Origin(NamedTuple):
     read_at: float | None = None
     place: str = ""
     lease: "Lease | None" = None
+    made_at: float | None = None
 
     def __str__(self) -> str:
         names = {"environment": "process environment", "set": "--set"}

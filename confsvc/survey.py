@@ -42,7 +42,7 @@ class Standing(NamedTuple):
 
     ``state`` is ``present`` (a source or a value of the manifest has it), ``default``, ``overridden`` (the process
     environment or ``--set`` decides), ``absent`` (nothing has it, and it is not required), or one of `PROBLEMS`; then
-    ``problem`` says what is wrong. ``layer``, ``reference``, ``version`` and ``read_at`` are those of
+    ``problem`` says what is wrong. ``layer``, ``reference``, ``version``, ``read_at`` and ``made_at`` are those of
     `confsvc.resolution.Origin`; ``kind`` is the type as written. What has a lease is another value at every read.
     """
 
@@ -55,6 +55,7 @@ class Standing(NamedTuple):
     version: str = ""
     read_at: float | None = None
     is_leased: bool = False
+    made_at: float | None = None
     problem: Problem | None = None
 
 
@@ -138,7 +139,8 @@ def _standing(name: str, plan: Plan, value: Value | None, problem: Problem | Non
         origin = value.origin
         states: dict[str, State] = {"default": "default", "environment": "overridden", "set": "overridden"}
         state = states.get(origin.layer, "present")
-        where = (origin.layer, origin.reference, origin.version, origin.read_at, origin.lease is not None)
+        leased = origin.lease is not None
+        where = (origin.layer, origin.reference, origin.version, origin.read_at, leased, origin.made_at)
         return Standing(name, state, value.kind, value.secret, *where)
     kind, secret = (str(setting.type), setting.secret) if setting else ("str", True)
     if problem is None:

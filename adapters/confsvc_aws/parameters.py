@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from hashlib import sha256
 
-from confsvc.adapter import Deadline, Document, progress
+from confsvc.adapter import Deadline, Document, moment_of, progress
 from confsvc.errors import AdapterError, DeadlineError, Denied, Malformed, NotFound
 from confsvc_aws.api import Api, Failure, Heard, Operation
 from confsvc_aws.names import ParameterName
@@ -79,7 +79,7 @@ class ParameterReader:
         """Return everything under a path: all pages, one after the other, as each names the next."""
         fields: dict[str, object] = {}
         versions: dict[str, str] = {}
-        is_secret = False
+        is_secret, newest = False, 0.0
         prefix = tree.id.rstrip("/") + "/"
         page = first
         while True:
@@ -90,6 +90,7 @@ class ParameterReader:
                 fields[name.removeprefix(prefix)] = str(entry.get("Value", ""))
                 versions[name] = str(entry.get("Version", ""))
                 is_secret = is_secret or entry.get("Type") == _SECRET
+                newest = max(newest, moment_of(entry.get("LastModifiedDate")) or 0.0)
             token = page.get("NextToken")
             if not isinstance(token, str) or not token:
                 break
@@ -99,7 +100,7 @@ class ParameterReader:
             (page,) = self._api.call([_page(tree, token)], deadline)
         if not fields:
             return self._empty(tree, deadline)
-        return Document(fields, version=tree_version(versions), secret=is_secret)
+        return Document(fields, version=tree_version(versions), secret=is_secret, made_at=newest or None)
 
     def _empty(self, tree: ParameterName, deadline: Deadline) -> Found:
         """Return why a tree has nothing in it. A parameter whose name was given a slash too much is told apart."""
@@ -139,7 +140,10 @@ def _without_selector(text: str) -> str:
 
 def _document(entry: Mapping[str, object]) -> Document:
     return Document(
-        str(entry.get("Value", "")), version=str(entry.get("Version", "")), secret=entry.get("Type") == _SECRET
+        str(entry.get("Value", "")),
+        version=str(entry.get("Version", "")),
+        secret=entry.get("Type") == _SECRET,
+        made_at=moment_of(entry.get("LastModifiedDate")),
     )
 
 

@@ -3,7 +3,7 @@
 from base64 import b64decode
 from collections.abc import Mapping, Sequence
 
-from confsvc.adapter import Deadline, Document
+from confsvc.adapter import Deadline, Document, moment_of
 from confsvc.errors import AdapterError, DeadlineError, Denied, Malformed
 from confsvc_aws.api import Api, Failure, Heard, Operation
 from confsvc_aws.errors import UNKNOWN_OPERATION, kind_of
@@ -88,12 +88,13 @@ class SecretReader:
 def document_of(entry: Mapping[str, object]) -> Document | Malformed:
     """Return the document in the answer about one secret."""
     version = str(entry.get("VersionId", ""))
+    made_at = moment_of(entry.get("CreatedDate"))
     text, binary = entry.get("SecretString"), entry.get("SecretBinary")
     if type(text) is str:  # a number is text too, with a class of its own
-        return Document(text, version=version)
+        return Document(text, version=version, made_at=made_at)
     if isinstance(binary, str):
         try:
-            return Document(b64decode(binary, validate=True), version=version)
+            return Document(b64decode(binary, validate=True), version=version, made_at=made_at)
         except ValueError:
             return Malformed("the answer holds a binary secret that is not base64")
     return Malformed("the answer holds neither text nor bytes")

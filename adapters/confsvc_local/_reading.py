@@ -7,7 +7,7 @@ from stat import S_ISDIR, S_ISREG
 from confsvc.adapter import Backend, Deadline
 from confsvc.errors import AdapterError, Denied, Malformed, NotFound, Unavailable
 
-__all__ = ["LIMIT", "error_of", "read_file", "resolve_path"]
+__all__ = ["LIMIT", "error_of", "modified_at", "read_file", "resolve_path"]
 
 # Larger than any secret, small enough that reading a device by mistake ends.
 LIMIT = 4 * 1024 * 1024
@@ -59,6 +59,14 @@ def read_file(path: str, deadline: Deadline, *, folder: int | None = None) -> by
         return error_of(error)
     finally:
         os.close(handle)
+
+
+def modified_at(path: str) -> float | None:
+    """Return when the file at ``path`` was last written, in seconds since the epoch; None where that is not told."""
+    try:
+        return os.stat(path).st_mtime
+    except (OSError, ValueError):
+        return None
 
 
 def _read_all(handle: int) -> bytes | AdapterError:

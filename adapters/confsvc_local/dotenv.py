@@ -8,7 +8,7 @@ from confsvc.adapter import Deadline, Document, Outcome, import_submodule
 from confsvc.errors import Malformed
 from confsvc.reference import Reference
 from confsvc_local._base import LocalAdapter
-from confsvc_local._reading import read_file, resolve_path
+from confsvc_local._reading import modified_at, read_file, resolve_path
 
 __all__ = ["DotenvAdapter", "parse_dotenv"]
 
@@ -25,7 +25,8 @@ class DotenvAdapter(LocalAdapter):
         interpolate = _SWITCH.get(reference.parameter("interpolate", "true"))
         if interpolate is None:
             return Malformed("`interpolate` must be `true` or `false`")
-        data = read_file(resolve_path(self._backend, reference.path), deadline)
+        path = resolve_path(self._backend, reference.path)
+        data = read_file(path, deadline)
         if not isinstance(data, bytes):
             return data
         if b"\0" in data:
@@ -34,7 +35,7 @@ class DotenvAdapter(LocalAdapter):
         if line:
             return Malformed(f"line {line} is not UTF-8")
         fields, notes = parse_dotenv(text, self._backend.public_environ() if interpolate else None)
-        return Document(fields, secret=False, notes=notes)
+        return Document(fields, secret=False, notes=notes, made_at=modified_at(path))
 
 
 def parse_dotenv(text: str, environ: Mapping[str, str] | None) -> tuple[dict[str, str], list[str]]:

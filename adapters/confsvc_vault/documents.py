@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from confsvc.adapter import Document, Lease, Outcome
+from confsvc.adapter import Document, Lease, Outcome, moment_of
 from confsvc.errors import AdapterError, DeadlineError, Denied, Malformed, NotFound, Unavailable
 from confsvc.http import Answer, number_of, object_of, table_of
 from confsvc_vault.errors import of_status
@@ -85,7 +85,7 @@ def _versioned(answer: Answer, target: Target, place: str) -> Outcome:
     fields = data.get("data")
     if not isinstance(fields, Mapping):
         return Malformed(f"the answer about `{place}` is not one of a KV engine of version 2")
-    return Document(fields, version=version)
+    return Document(fields, version=version, made_at=moment_of(metadata.get("created_time")))
 
 
 def _advice(state: str) -> str:

@@ -1,6 +1,7 @@
 """Reading secrets and parameters of a real moto_server: versions, groups, trees, and what may not be read."""
 
 import json
+import time
 from typing import Any
 
 import pytest
@@ -60,6 +61,16 @@ def test_a_secret_arrives_as_it_is(stored: str | bytes, fragment: str, found: ob
     name = f"as-it-is-{free_port()}"
     aws.put_secret(name, stored)
     assert value(read(aws, f"aws-sm://{name}"), f"x://x{fragment}") == found
+
+
+def test_documents_tell_when_their_version_was_made(aws: Aws) -> None:
+    before = time.time()
+    aws.put_secret("dated", "x")
+    aws.put_parameter("/dated/one", "x")
+    for text in ("aws-sm://dated", "aws-ssm:///dated/one", "aws-ssm:///dated/"):
+        found = read(aws, text)
+        assert found.made_at is not None
+        assert before - 2 <= found.made_at <= time.time() + 2
 
 
 def test_stages_and_versions_are_read(aws: Aws) -> None:

@@ -1,5 +1,6 @@
 """Reading from a real server: KV of both versions, wherever it is mounted, and whatever else can be read."""
 
+import time
 from typing import Any
 
 import pytest
@@ -164,3 +165,12 @@ def test_a_large_batch_has_an_outcome_for_each(bao: Bao) -> None:
     found = [one.content.reveal() for one in outcomes if isinstance(one, Document)]
     assert found == [{"v": f"value {number}"} for number in range(40)]
     assert all(isinstance(one, NotFound) for one in outcomes[40:])
+
+
+def test_a_document_tells_when_its_version_was_made(bao: Bao) -> None:
+    before = time.time()
+    bao.put("dated", {"a": "1"})
+    outcome = fetch_one(backend_for(bao.address), "vault://secret/dated")
+    assert isinstance(outcome, Document)
+    assert outcome.made_at is not None
+    assert before - 2 <= outcome.made_at <= time.time() + 2
