@@ -1,15 +1,20 @@
-"""What the functions of the library have in common: their options, and what they warn of."""
+"""What the functions of the library have in common: their options, what they warn of, and errors without variables."""
 
 import warnings
-from collections.abc import Iterable, Mapping
-from typing import Any, TypedDict
+from collections.abc import Callable, Iterable, Mapping
+from copy import copy
+from typing import Any, TypedDict, TypeVar
 
+from confsvc.errors import ConfsvcError
 from confsvc.finding import make_request
 from confsvc.resolution import Resolution
 from confsvc.resolver import Request
 from confsvc.schema import Schema
+from confsvc.secret import Secret
 
-__all__ = ["ConfsvcWarning", "Options", "request_for", "warn_of"]
+__all__ = ["ConfsvcWarning", "Options", "bare", "hide", "request_for", "warn_of"]
+
+T = TypeVar("T")
 
 
 class ConfsvcWarning(UserWarning):
@@ -27,10 +32,29 @@ class Options(TypedDict, total=False):
     timeout: float
 
 
-def request_for(schema: Schema, options: Options) -> Request:
-    """Return what is asked for. It holds the environment: no frame that an error passes may keep it."""
+def hide(options: Any) -> Secret[Any]:
+    """Return ``Options`` hidden, and take what ``set`` decides out of them: a frame of the caller's keeps them."""
+    hidden = Secret(copy(options))
+    options.pop("set", None)
+    return hidden
+
+
+def bare(function: Callable[[], T]) -> T:
+    """Return what ``function`` returns. An error of ours loses its frames: their variables hold what was read.
+
+    A crash reporter that captures variables sees those of the functions above only, so these may hold no value.
+    """
+    try:
+        return function()
+    except ConfsvcError as error:
+        found = error
+    raise found.with_traceback(None)
+
+
+def request_for(schema: Schema | str | None, options: Options, *, only: Iterable[str] = ()) -> Request:
+    """Return what is asked for."""
     others: dict[str, Any] = {**options}
-    return make_request(schema=schema, given=others.pop("set", None), **others)
+    return make_request(schema=schema, given=others.pop("set", None), only=only, **others)
 
 
 def warn_of(resolution: Resolution, stacklevel: int) -> None:

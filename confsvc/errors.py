@@ -14,7 +14,7 @@
     │   └── Throttled             75
     ├── DeadlineError             75  silence until the deadline
     ├── InvalidError              65  a value is missing, or does not fit its type
-    ├── ResolutionError           the highest-ranking of its problems
+    ├── ResolutionError           the highest-ranking of its problems; an ExceptionGroup of them
     ├── OutputError               73  the output cannot be written
     ├── CommandError              126 or 127
     └── InternalError             70  a bug in confsvc
@@ -23,8 +23,8 @@ Exit statuses follow BSD's sysexits(3), then the shell's 126 and 127. No error h
 that a backend sent: there is no field for one. Raise them outside of ``except`` blocks, so that no context hangs on.
 """
 
-from collections.abc import Iterable
-from typing import ClassVar, NamedTuple
+from collections.abc import Iterable, Sequence
+from typing import Any, ClassVar, NamedTuple, Self
 
 __all__ = [
     "AdapterError",
@@ -47,6 +47,7 @@ __all__ = [
     "UnknownEnvironmentError",
     "UsageError",
     "exit_status_of",
+    "printable",
 ]
 
 # With several problems the most fundamental decides: a wrong manifest, then credentials, data, outages.
@@ -65,6 +66,13 @@ class Problem(NamedTuple):
     exit_status: int = 70
 
 
+def printable(text: str) -> str:
+    """Return ``text`` with all that a name from a store could drive a terminal or a log with escaped."""
+    if text.isprintable():
+        return text
+    return "".join(char if char.isprintable() else f"\\u{ord(char):04x}" for char in text)
+
+
 def exit_status_of(problems: Iterable[Problem]) -> int:
     """Return the exit status of the highest-ranking problem, 70 if none has a known one."""
     statuses = {problem.exit_status for problem in problems}
@@ -76,6 +84,8 @@ class ConfsvcError(Exception):
 
     code: ClassVar[str] = "internal"
     exit_status: int = 70
+    message: str = ""
+    _told: Problem | None = None  # where it is one of a group: what the group says of it
 
     def __init__(self, message: str, *, hint: str = "") -> None:
         super().__init__(message)
@@ -83,9 +93,14 @@ class ConfsvcError(Exception):
         self.hint = hint
 
     @property
+    def summary(self) -> str:
+        """The message, without what ``problems`` say."""
+        return self.message
+
+    @property
     def problems(self) -> tuple[Problem, ...]:
         """Everything wrong, at least one."""
-        return (self.problem(),)
+        return (self._told or self.problem(),)
 
     def problem(self, *, name: str = "", reference: str = "", place: str = "") -> Problem:
         """Return this error as a problem of the setting ``name``, read from ``reference``, written at ``place``."""
@@ -108,7 +123,12 @@ class _Collected(ConfsvcError):
 
     @property
     def problems(self) -> tuple[Problem, ...]:
-        return self._problems or (self.problem(),)
+        return self._problems or super().problems
+
+    def __str__(self) -> str:
+        told = "; ".join(" ".join(part for part in (p.place, p.message) if part) for p in self._problems)
+        both = self.message not in {problem.message for problem in self._problems}
+        return printable(": ".join(part for part in (self.message if both else "", told) if part))
 
 
 class ManifestError(_Collected):
@@ -198,18 +218,45 @@ class InvalidError(ConfsvcError):
     exit_status = 65
 
 
-class ResolutionError(_Collected):
-    """Some settings could not be resolved; ``problems`` has every one, in the manifest's order."""
+class ResolutionError(_Collected, ExceptionGroup[ConfsvcError]):
+    """Some settings could not be resolved; ``problems`` has every one, in the manifest's order.
+
+    It is a group: ``exceptions`` are the problems as errors of their kinds, and ``except* confsvc.Denied`` takes those
+    that were denied. What is missing is an ``InvalidError`` there.
+    """
 
     code = "resolution"
 
-    def __init__(self, message: str, problems: Iterable[Problem], *, hint: str = "") -> None:
-        super().__init__(message, problems, hint=hint)
-        self.exit_status = exit_status_of(self._problems)
+    def __new__(cls, message: str, problems: Sequence[Problem], hint: str = "") -> Self:
+        """Make the group. A group is not empty: without a problem there is a bug in it."""
+        del hint
+        return super().__new__(cls, message, [_as_error(p) for p in problems] or [InternalError(message)])
+
+    def __init__(self, message: str, problems: Sequence[Problem], hint: str = "") -> None:
+        named = ", ".join(f"{p.name or p.reference or 'all together'} ({p.code})" for p in problems)
+        super().__init__(printable(f"{message}: {named}"), problems, hint=hint)
+        self._summary = message
+        self.exit_status = exit_status_of(problems)
+
+    @property
+    def summary(self) -> str:
+        """How many could not be resolved, and for which environment."""
+        return self._summary
+
+    def derive(self, excs: Sequence[Any], /) -> "ResolutionError":  # type: ignore[override]
+        """Return the group of some of its errors, as ``except*`` makes them."""
+        made = ExceptionGroup.__new__(type(self), self._summary, excs)
+        made.__init__(self._summary, [p for error in excs for p in error.problems], hint=self.hint)  # type: ignore[misc]
+        return made
 
     def __str__(self) -> str:
-        named = ", ".join(f"{p.name or p.reference or 'all together'} ({p.code})" for p in self._problems)
-        return f"{self.message}: {named}" if named else self.message
+        return self.message
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.message!r})"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self._summary, self._problems, self.hint)
 
 
 class OutputError(ConfsvcError):
@@ -231,3 +278,23 @@ class CommandError(ConfsvcError):
 
 class InternalError(ConfsvcError):
     """A bug in confsvc."""
+
+
+_KINDS: dict[str, type[ConfsvcError]] = {
+    kind.code: kind
+    for kind in (
+        *(ManifestError, BadReferenceError, UnknownEnvironmentError),
+        *(NotFound, Malformed, Denied, Unauthenticated, Unavailable, Throttled),
+        *(DeadlineError, InternalError),
+    )
+}
+
+
+def _as_error(problem: Problem) -> ConfsvcError:
+    """Return one of several problems as an error of its kind."""
+    what = problem.name or problem.reference
+    error = _KINDS.get(problem.code, InvalidError)(f"{what}: {problem.message}" if what else problem.message)
+    error.hint = problem.hint
+    error.exit_status = problem.exit_status
+    error._told = problem  # noqa: SLF001 - its own
+    return error

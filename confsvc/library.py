@@ -1,12 +1,11 @@
 """The library: ``load`` a validated model, or ``resolve`` to a mapping with origins."""
 
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any, TypeVar, Unpack
+from typing import TYPE_CHECKING, TypeVar, Unpack
 
-from confsvc.calling import ConfsvcWarning, Options, warn_of
-from confsvc.finding import make_request
+from confsvc.calling import ConfsvcWarning, Options, bare, hide, request_for, warn_of
 from confsvc.resolution import Resolution
-from confsvc.resolver import TIMEOUT, Resolved, resolve_request
+from confsvc.resolver import TIMEOUT, Request, resolve_request
 
 if TYPE_CHECKING:
     from confsvc.models import ModelSchema
@@ -38,24 +37,18 @@ def load(  # noqa: PLR0913 - the options of the command line
         UsageError: no environment was chosen, or ``set`` names what the model does not have.
 
     """
-    schema = _schema_of(model)
-    _attempt(
-        environment=environment,
-        file=file,
-        sources=sources,
-        schema=schema,
-        given=set,
-        override=override,
-        timeout=timeout,
-    ).unwrap()
-    return schema.instance
+    options = Options(environment=environment, file=file, sources=sources, set=set, override=override, timeout=timeout)
+    set = None  # noqa: A001 - what it decides must not be in the variables of a frame that an error passes
+    hidden = hide(options)
+    return bare(lambda: _load(model, hidden.reveal()))
 
 
 async def aload(model: type[T], **options: Unpack[Options]) -> T:
     """Do what ``load`` does, in a thread, so that the event loop goes on."""
     from asyncio import to_thread
 
-    return await to_thread(lambda: load(model, **options))
+    hidden = hide(options)
+    return await to_thread(lambda: load(model, **hidden.reveal()))
 
 
 def resolve(  # noqa: PLR0913 - the options of the command line
@@ -74,16 +67,20 @@ def resolve(  # noqa: PLR0913 - the options of the command line
     ``schema`` is a class, or ``package.module:Name``; without it the manifest's own is used. ``only`` names the
     settings wanted. For the other arguments, and what is raised, see ``load``.
     """
-    return _attempt(
-        environment=environment,
-        file=file,
-        sources=sources,
-        schema=_schema_of(schema) if isinstance(schema, type) else schema,
-        given=set,
-        only=only,
-        override=override,
-        timeout=timeout,
-    ).unwrap()
+    options = Options(environment=environment, file=file, sources=sources, set=set, override=override, timeout=timeout)
+    set = None  # noqa: A001 - as in ``load``
+    hidden = hide(options)
+    return bare(lambda: _resolve(schema, frozenset(only), hidden.reveal()))
+
+
+def _load(model: type[T], options: Options) -> T:
+    schema = _schema_of(model)
+    _unwrap(request_for(schema, options))
+    return schema.instance
+
+
+def _resolve(schema: type | str | None, only: frozenset[str], options: Options) -> Resolution:
+    return _unwrap(request_for(_schema_of(schema) if isinstance(schema, type) else schema, options, only=only))
 
 
 def _schema_of(model: type[T]) -> "ModelSchema[T]":
@@ -92,8 +89,7 @@ def _schema_of(model: type[T]) -> "ModelSchema[T]":
     return ModelSchema(model)
 
 
-def _attempt(**options: Any) -> Resolved:
-    """Resolve as far as possible, and warn. Errors are raised by the caller, whose variables hold no environment."""
-    resolved = resolve_request(make_request(**options))
-    warn_of(resolved.resolution, 3)
-    return resolved
+def _unwrap(request: Request) -> Resolution:
+    resolved = resolve_request(request)
+    warn_of(resolved.resolution, 6)
+    return resolved.unwrap()

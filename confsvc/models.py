@@ -13,6 +13,7 @@ from confsvc.model_locating import Locator
 from confsvc.model_nodes import DefaultText, Node, nodes_of, parts_of, unwrap, walk
 from confsvc.model_running import Fault, annotation_of, check, make
 from confsvc.model_types import has_fields, is_settings
+from confsvc.secret import Secret
 from confsvc.setting import Setting
 from confsvc.types import Raw
 
@@ -27,8 +28,8 @@ _NOT_A_MODEL = "is neither a pydantic model nor a dataclass"
 class ModelSchema(Generic[T]):
     """A schema that is a class.
 
-    After a ``validate`` without problems, ``instance`` is what came of it; ``inputs`` is what its validator got, by the
-    keys it takes, for those who validate themselves.
+    After a ``validate`` without problems, ``instance`` is what came of it; ``inputs`` holds what its validator got, by
+    the keys it takes, for those who validate themselves.
 
     Raises:
         ManifestError: a field of it cannot be a setting.
@@ -42,7 +43,7 @@ class ModelSchema(Generic[T]):
         self.model = model
         self.nodes = nodes_of(model)
         self.settings: Mapping[str, Setting] = {node.name: node.setting for node in walk(self.nodes)}
-        self.inputs: Mapping[str, object] = {}
+        self.inputs: Secret[Mapping[str, object]] = Secret({})
         self._made: list[T] = []
 
     @property
@@ -61,7 +62,7 @@ class ModelSchema(Generic[T]):
         """See ``Schema.validate`` in ``confsvc.schema``. Rules across fields need all required ones to be there."""
         self._made.clear()
         inputs = Inputs(self.nodes, raws)
-        self.inputs = inputs.whole
+        self.inputs = Secret(inputs.whole)
         made, faults = make(self.model, inputs.whole)
         partial = any(setting.required and name not in raws for name, setting in self.settings.items())
         locator = Locator(self.nodes, inputs.given, inputs.problems, across=not partial)

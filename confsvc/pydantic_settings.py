@@ -17,9 +17,10 @@ from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource
 
 from confsvc.assembly import Resolved
-from confsvc.finding import make_request
+from confsvc.calling import Options, bare, hide, request_for
 from confsvc.models import ModelSchema
 from confsvc.resolver import TIMEOUT, resolve_request
+from confsvc.secret import Secret
 
 __all__ = ["ConfsvcSettingsSource"]
 
@@ -46,15 +47,18 @@ class ConfsvcSettingsSource(PydanticBaseSettingsSource):
     ) -> None:
         super().__init__(settings_cls)
         self._schema = ModelSchema(settings_cls)
-        self._options: dict[str, Any] = {
-            "environment": environment,
-            "file": file,
-            "sources": list(sources),
-            "given": set,
-            "override": override,
-            "timeout": timeout,
-        }
-        self._found: Mapping[str, object] | None = None
+        self._options = hide(
+            Options(
+                environment=environment,
+                file=file,
+                sources=list(sources),
+                set=set,
+                override=override,
+                timeout=timeout,
+            )
+        )
+        set = None  # noqa: A001 - as in ``load``
+        self._found: Secret[Mapping[str, object]] | None = None
 
     def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:
         """Return a field's value, the key the model takes it under, and that it is parsed already."""
@@ -65,9 +69,12 @@ class ConfsvcSettingsSource(PydanticBaseSettingsSource):
     def __call__(self) -> dict[str, Any]:
         """Return what was found, by the keys the model takes."""
         if self._found is None:
-            _check(resolve_request(make_request(schema=self._schema, **self._options)))
+            bare(self._resolve)
             self._found = self._schema.inputs
-        return dict(self._found)
+        return dict(self._found.reveal())
+
+    def _resolve(self) -> None:
+        _check(resolve_request(request_for(self._schema, self._options.reveal())))
 
     def __repr__(self) -> str:
         return f"ConfsvcSettingsSource({self.settings_cls.__name__})"

@@ -25,8 +25,10 @@ Raw = object
 # Turns a raw value into what a validator takes, or says what is wrong with it.
 Prepare = Callable[[Raw], tuple[object, str]]
 
+# A name; or what looks like an IPv6 address, which `prepare` has looked at.
 _HOST = (
-    r"^(?:[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?)(?:\.[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?)*\.?$"
+    r"^(?:(?:[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?)(?:\.[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?)*\.?"
+    r"|[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*)$"
 )
 # What the HTML standard takes for <input type=email>: https://html.spec.whatwg.org/#valid-e-mail-address
 _EMAIL = (
@@ -192,9 +194,9 @@ def _prepare_ipv6(text: str) -> tuple[object, str]:
 
     try:
         inet_pton(AF_INET6, text)
-    except OSError:
+    except (OSError, ValueError):  # the second where it holds a NUL
         return None, "is not a host name or an IP address"
-    return "ipv6", ""  # any name that fits the pattern: the address itself was just checked
+    return text, ""
 
 
 def prepare_many(kind: str, raw: Raw, prepare_item: Prepare) -> tuple[object, str]:

@@ -7,7 +7,7 @@ import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
-from confsvc.errors import ConfsvcError, OutputError, Problem, ResolutionError
+from confsvc.errors import ConfsvcError, OutputError, Problem, ResolutionError, printable
 
 __all__ = [
     "configure",
@@ -176,7 +176,7 @@ def _lines(error: ConfsvcError, paint: Callable[[str, str], str]) -> Iterator[st
         place = f"{problems[0].place}: " if problems[0].place else ""
         yield f"{paint('error:', _RED)} {printable(place + problems[0].message)}"
     else:
-        yield f"{paint('error:', _RED)} {printable(error.message)}"
+        yield f"{paint('error:', _RED)} {printable(error.summary)}"
         yield table([_row(problem) for problem in problems])
     hints = dict.fromkeys(hint for hint in (*(p.hint for p in problems), error.hint) if hint)
     for number, hint in enumerate(list(hints)[:3]):
@@ -187,7 +187,7 @@ def error_data(error: ConfsvcError) -> dict[str, object]:
     """Return an error as data, the same that ``report`` prints."""
     return {
         "code": error.code,
-        "message": error.message,
+        "message": error.summary,
         "exit_status": error.exit_status,
         "hint": error.hint,
         "problems": [problem._asdict() for problem in error.problems],
@@ -215,13 +215,6 @@ def table(rows: Iterable[Sequence[str]]) -> str:
     widths = [max((len(row[n]) for row in cells), default=0) for n in range(widest)]
     lines = ("  ".join(f"{cell:{width}}" for cell, width in zip(row, widths, strict=True) if width) for row in cells)
     return "\n".join(f"  {line}".rstrip() for line in lines)
-
-
-def printable(text: str) -> str:
-    """Return ``text`` with control and direction characters escaped: names from a store must not drive a terminal."""
-    if text.isprintable():
-        return text
-    return "".join(char if char.isprintable() else f"\\u{ord(char):04x}" for char in text)
 
 
 def _paint(text: str, color: str) -> str:

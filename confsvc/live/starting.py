@@ -3,12 +3,12 @@
 from collections.abc import Callable
 from typing import TypeVar, Unpack
 
-from confsvc.calling import Options, request_for, warn_of
+from confsvc.calling import Options, bare, hide, request_for, warn_of
 from confsvc.errors import Problem, UsageError
 from confsvc.live.live import Live
 from confsvc.live.sharing import share
 from confsvc.models import ModelSchema
-from confsvc.resolver import TIMEOUT, Resolved
+from confsvc.resolver import TIMEOUT
 from confsvc.watching import Pace, Watcher
 
 __all__ = ["awatch", "watch"]
@@ -52,10 +52,10 @@ def watch(
     """
     if interval < _LEAST or debounce < 0:
         raise UsageError(f"an interval is at least {_LEAST:g} s, and a debounce not negative")
-    schema = ModelSchema(model)
-    watcher = _watcher(schema, Pace(interval, debounce), options)
-    _begin(watcher).unwrap()
-    live = Live(schema, watcher, patience=options.get("timeout", TIMEOUT) * _READS)
+    patience = options.get("timeout", TIMEOUT) * _READS
+    hidden = hide(options)
+    schema, watcher = bare(lambda: _begin(model, Pace(interval, debounce), hidden.reveal()))
+    live = Live(schema, watcher, patience=patience)
     if on_rejected is not None:
         live.on_rejected(on_rejected)
     return live
@@ -65,16 +65,15 @@ async def awatch(model: type[T], **options: Unpack[_WatchOptions]) -> Live[T]:
     """Do what ``watch`` does, in a thread, so that the event loop goes on."""
     from asyncio import to_thread
 
-    return await to_thread(lambda: watch(model, **options))
+    hidden = hide(options)
+    return await to_thread(lambda: watch(model, **hidden.reveal()))
 
 
-def _watcher(schema: ModelSchema[T], pace: Pace, options: Options) -> Watcher:
-    """Return a watcher. What raises has no variable that holds the environment."""
-    return Watcher(request_for(schema, options), pace, alarm=False, share=share)
-
-
-def _begin(watcher: Watcher) -> Resolved:
-    """Resolve for the first time, and warn. Errors are raised by the caller."""
+def _begin(model: type[T], pace: Pace, options: Options) -> tuple[ModelSchema[T], Watcher]:
+    """Resolve for the first time."""
+    schema = ModelSchema(model)
+    watcher = Watcher(request_for(schema, options), pace, alarm=False, share=share)
     resolved = watcher.attempt()
-    warn_of(resolved.resolution, 3)
-    return resolved
+    warn_of(resolved.resolution, 5)
+    resolved.unwrap()
+    return schema, watcher
