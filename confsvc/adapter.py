@@ -30,6 +30,7 @@ __all__ = [
     "LeaseKeeper",
     "Locator",
     "Outcome",
+    "Pinner",
     "Storer",
     "compact_json",
     "import_submodule",
@@ -126,12 +127,12 @@ class Document:
     ``content`` is kept as a secret whatever it is. ``secret`` says whether the store it came from holds secrets: then
     every value read from it is one. ``notes`` are warnings for the user, free of values. ``version`` is the store's
     own name of the version read, empty if it has none. ``made_at`` is when that version was made, in seconds since the
-    epoch, None if the store does not say.
+    epoch, None if the store does not say. Where each field has a version of its own, ``parts`` has them.
     """
 
-    __slots__ = ("content", "lease", "made_at", "notes", "secret", "version")
+    __slots__ = ("content", "lease", "made_at", "notes", "parts", "secret", "version")
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - a record
         self,
         content: Content,
         *,
@@ -140,9 +141,11 @@ class Document:
         secret: bool = True,
         notes: Sequence[str] = (),
         made_at: float | None = None,
+        parts: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
         self.content: Secret[Content] = Secret(content)
         self.version = version
+        self.parts = parts
         self.lease = lease
         self.secret = secret
         self.notes = tuple(notes)
@@ -243,6 +246,23 @@ class Describer(Protocol):
         self, references: Sequence[Reference], *, deadline: Deadline
     ) -> Mapping[Reference, Description | AdapterError]:
         """Return the description of every reference, as `Adapter.fetch` returns documents. Raises what that does."""
+        ...
+
+
+class Pinner(Protocol):
+    """An adapter whose store keeps what was: a version that was read can be read again."""
+
+    @staticmethod
+    def pin(reference: Reference, version: str, part: str = "") -> Reference:
+        """Return the reference to exactly ``version`` of a document. Does no I/O.
+
+        ``part`` is a field of a document that has ``parts``; then that part is meant, and ``version`` is its own. An
+        empty ``version`` stands for the one that a part has now.
+
+        Raises:
+            BadReferenceError: the store can have no such version, or no such part.
+
+        """
         ...
 
 

@@ -30,6 +30,7 @@ class Options(TypedDict, total=False):
     set: Mapping[str, str] | None
     override: bool
     timeout: float
+    locked: bool | str
 
 
 def hide(options: Any) -> Secret[Any]:

@@ -81,11 +81,11 @@ def display(path: str) -> str:
     return path if near.startswith("..") else near
 
 
-def read_limited(path: str) -> str:
-    """Read a manifest's text.
+def read_limited(path: str, limit: int = _LIMIT) -> str:
+    """Read the text of a manifest, or of what belongs to one.
 
     Raises:
-        ManifestError: it cannot be read, is larger than 1 MiB, is not a regular file, or is not UTF-8.
+        ManifestError: it cannot be read, is larger than ``limit`` bytes, is not a regular file, or is not UTF-8.
 
     """
     reason = ""
@@ -97,11 +97,11 @@ def read_limited(path: str) -> str:
             if not os.path.isfile(path):
                 reason = "is not a regular file"
             else:
-                data = file.read(_LIMIT + 1)
+                data = file.read(limit + 1)
     except OSError as error:
         reason = f"cannot be read: {os.strerror(error.errno or 0).lower()}"
-    if len(data) > _LIMIT:
-        reason = "is larger than 1 MiB"
+    if len(data) > limit:
+        reason = f"is larger than {limit >> 20} MiB"
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError:

@@ -4,6 +4,7 @@
     ├── UsageError                64  the command line is wrong
     ├── ManifestError             78  what was written is wrong; carries every problem found
     │   ├── BadReferenceError     78
+    │   ├── LockError             78
     │   └── UnknownEnvironmentError   78
     ├── AdapterError                  what a backend can say; the list is closed
     │   ├── NotFound              65
@@ -35,6 +36,7 @@ __all__ = [
     "Denied",
     "InternalError",
     "InvalidError",
+    "LockError",
     "Malformed",
     "ManifestError",
     "NotFound",
@@ -142,6 +144,12 @@ class BadReferenceError(ManifestError):
     """A reference does not follow the grammar, or names no backend."""
 
     code = "manifest.reference"
+
+
+class LockError(ManifestError):
+    """The lock cannot be used, or the manifest is not the one that was locked."""
+
+    code = "lock"
 
 
 class UnknownEnvironmentError(ManifestError):

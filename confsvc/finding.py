@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING
 
 from confsvc.discovery import find_manifest
 from confsvc.errors import ManifestError, UsageError
@@ -10,6 +11,9 @@ from confsvc.loading import load_manifest
 from confsvc.manifest import Manifest, manifest_of_sources
 from confsvc.resolver import TIMEOUT, Request
 from confsvc.schema import Schema
+
+if TYPE_CHECKING:
+    from confsvc.locking import Lock
 
 __all__ = ["find_and_load", "make_request"]
 
@@ -42,11 +46,14 @@ def make_request(  # noqa: PLR0913 - one argument for each thing a user can say
     timeout: float = TIMEOUT,
     read_all: bool = False,
     by: str = "",
+    locked: bool | str = False,
 ) -> Request:
     """Find and load what is named. ``schema`` is one, or ``package.module:Name``; else the manifest's own.
 
+    ``locked`` has exactly the versions read that the lock beside the manifest, or in the file it names, has.
+
     Raises:
-        ManifestError: the manifest, or the schema, cannot be had.
+        ManifestError: the manifest, the schema, or the lock cannot be had.
         UsageError: ``sources`` and ``file`` exclude each other.
 
     """
@@ -70,7 +77,17 @@ def make_request(  # noqa: PLR0913 - one argument for each thing a user can say
         environ=parent_environment(),
         read_all=read_all,
         by=by,
+        lock=_lock(locked, manifest) if locked else None,
     )
+
+
+def _lock(locked: bool | str, manifest: Manifest) -> "Lock":
+    from confsvc.locking import FILE, read_lock
+
+    if not manifest.file:
+        raise UsageError("a lock belongs to a manifest, and sources alone have none")
+    file = locked if isinstance(locked, str) else os.path.join(manifest.directory, FILE)
+    return read_lock(file, manifest.project)
 
 
 def _working_folder() -> str:

@@ -24,20 +24,30 @@ def load(  # noqa: PLR0913 - the options of the command line
     set: Mapping[str, str] | None = None,  # noqa: A002 - `--set`
     override: bool = False,
     timeout: float = TIMEOUT,
+    locked: bool | str = False,
 ) -> T:
     """Resolve and return a validated ``model``: a pydantic model, a BaseSettings, or a dataclass.
 
     The manifest is ``file``, else CONFSVC_FILE, else searched upward; the environment is ``environment``, else
     CONFSVC_ENV, else the manifest's default. ``sources`` are references, and need no manifest. ``set`` decides single
     settings, ``override`` keeps the process environment out, and ``timeout`` is in seconds, for everything together.
+    ``locked`` reads exactly the versions in the ``confsvc.lock`` beside the manifest, or in the lock that it names.
 
     Raises:
         ResolutionError: settings are missing or invalid, or could not be read; it names every one.
-        ManifestError: the manifest is wrong, or there is none.
+        ManifestError: the manifest is wrong, or there is none, or it is not the one that was locked.
         UsageError: no environment was chosen, or ``set`` names what the model does not have.
 
     """
-    options = Options(environment=environment, file=file, sources=sources, set=set, override=override, timeout=timeout)
+    options = Options(
+        environment=environment,
+        file=file,
+        sources=sources,
+        set=set,
+        override=override,
+        timeout=timeout,
+        locked=locked,
+    )
     set = None  # noqa: A001 - what it decides must not be in the variables of a frame that an error passes
     hidden = hide(options)
     return bare(lambda: _load(model, hidden.reveal()))
@@ -61,13 +71,22 @@ def resolve(  # noqa: PLR0913 - the options of the command line
     only: Iterable[str] = (),
     override: bool = False,
     timeout: float = TIMEOUT,
+    locked: bool | str = False,
 ) -> Resolution:
     """Resolve and return an immutable mapping of names to values with origins.
 
     ``schema`` is a class, or ``package.module:Name``; without it the manifest's own is used. ``only`` names the
     settings wanted. For the other arguments, and what is raised, see ``load``.
     """
-    options = Options(environment=environment, file=file, sources=sources, set=set, override=override, timeout=timeout)
+    options = Options(
+        environment=environment,
+        file=file,
+        sources=sources,
+        set=set,
+        override=override,
+        timeout=timeout,
+        locked=locked,
+    )
     set = None  # noqa: A001 - as in ``load``
     hidden = hide(options)
     return bare(lambda: _resolve(schema, frozenset(only), hidden.reveal()))

@@ -13,7 +13,7 @@ from confsvc.schema import Schema
 from confsvc.template import Fill, parse_template
 from confsvc.types import Raw
 
-__all__ = ["Plan", "Source", "Template", "make_plan"]
+__all__ = ["Pin", "Plan", "Source", "Template", "make_plan"]
 
 
 class Source(NamedTuple):
@@ -37,12 +37,23 @@ class Template(NamedTuple):
         return not any(isinstance(part, Fill) for part in self.parts)
 
 
+class Pin(NamedTuple):
+    """What is read in the place of a document, as a lock says: another reference, one for each field, or nothing.
+
+    ``version`` is the one that was locked, empty where none could be.
+    """
+
+    whole: Reference | None = None
+    parts: Mapping[str, Reference] | None = None
+    version: str = ""
+
+
 class Plan(NamedTuple):
     """What will be read, and from where each setting is then taken.
 
     ``sources`` are highest first, and empty when nothing needs them. ``values`` are highest first for each name.
     ``documents`` are distinct, in the order first needed; with ``read_all`` those of shadowed layers too. ``schema`` is
-    None when there is none.
+    None when there is none. With ``pins``, ``documents`` are what the pins name in the place of those that are written.
     """
 
     environment: str
@@ -55,6 +66,7 @@ class Plan(NamedTuple):
     documents: tuple[Reference, ...]
     backends: Mapping[str, Backend]
     read_all: bool
+    pins: Mapping[Reference, Pin] = {}
 
     def wanted(self, name: str) -> bool:
         """Whether ``name`` is to be resolved."""

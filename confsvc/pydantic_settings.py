@@ -44,6 +44,7 @@ class ConfsvcSettingsSource(PydanticBaseSettingsSource):
         set: Mapping[str, str] | None = None,  # noqa: A002 - as in ``load``
         override: bool = False,
         timeout: float = TIMEOUT,
+        locked: bool | str = False,
     ) -> None:
         super().__init__(settings_cls)
         self._schema = ModelSchema(settings_cls)
@@ -55,6 +56,7 @@ class ConfsvcSettingsSource(PydanticBaseSettingsSource):
                 set=set,
                 override=override,
                 timeout=timeout,
+                locked=locked,
             )
         )
         set = None  # noqa: A001 - as in ``load``

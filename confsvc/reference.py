@@ -45,6 +45,11 @@ class Reference(NamedTuple):
         """Return the parameter ``name``, or ``default`` where it is not given."""
         return dict(self.parameters).get(name, default)
 
+    def with_version(self, version: str, *without: str) -> "Reference":
+        """Return the same reference with the parameter ``version``, or none if it is empty, and without others."""
+        kept = tuple(pair for pair in self.parameters if pair[0] != "version" and pair[0] not in without)
+        return self._replace(parameters=(*kept, ("version", version)) if version else kept)
+
     def __str__(self) -> str:
         text = f"{self.scheme}://{quote(self.path, _PATH_SAFE)}"
         if self.parameters:

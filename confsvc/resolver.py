@@ -15,6 +15,7 @@ from confsvc.schema import Schema
 
 if TYPE_CHECKING:
     from confsvc.audit import Trail
+    from confsvc.locking import Lock
 
 __all__ = ["TIMEOUT", "Request", "Resolved", "assemble", "plan_request", "recorded", "resolve_request", "trail_for"]
 
@@ -25,7 +26,7 @@ class Request(NamedTuple):
     """What is asked for. ``environ`` is the process environment; ``given`` is ``--set``; ``timeout`` is in seconds.
 
     With ``static`` a value that has a lease is a problem: nobody is going to renew it. ``by`` is the command that asks,
-    for the audit trail.
+    for the audit trail. With ``lock`` exactly what was locked is read.
     """
 
     manifest: Manifest
@@ -39,6 +40,7 @@ class Request(NamedTuple):
     read_all: bool = False
     static: bool = False
     by: str = ""
+    lock: "Lock | None" = None
 
 
 def resolve_request(request: Request, *, deadline: Deadline | None = None) -> Resolved:
@@ -84,13 +86,18 @@ def _refused(failure: OutputError) -> Resolved:
 
 
 def plan_request(request: Request) -> Plan:
-    """Return what has to be read. Does no I/O, and raises what `resolve_request` does."""
+    """Return what has to be read. Does no I/O, and raises what `resolve_request` does.
+
+    Raises:
+        LockError: the manifest is not the one that was locked.
+
+    """
     manifest = request.manifest
     environment = manifest.environment(manifest.choose(request.environment))
     schema = request.schema or manifest.schema
     process = _process_layer(request, schema)
     _check_names(request, schema)
-    return make_plan(
+    plan = make_plan(
         manifest,
         environment,
         schema,
@@ -100,10 +107,19 @@ def plan_request(request: Request) -> Plan:
         only=request.only,
         read_all=request.read_all,
     )
+    if request.lock is None:
+        return plan
+    from confsvc.locking.pinning import pin_plan
+
+    return pin_plan(plan, request.lock)
 
 
 def assemble(request: Request, plan: Plan, fetched: Fetched) -> Resolved:
     """Return what becomes of ``fetched``, the outcome of every document of ``plan``."""
+    if plan.pins:
+        from confsvc.locking.pinning import unpinned
+
+        fetched = unpinned(plan, fetched)
     return Assembly(plan, fetched, request.manifest, static=request.static).assemble()
 
 

@@ -164,6 +164,14 @@ class SecretsManagerAdapter(_AwsAdapter["SecretName"]):
 
         return describe_secrets(api, names, deadline)
 
+    @staticmethod
+    def pin(reference: Reference, version: str, part: str = "") -> Reference:
+        """See ``confsvc.adapter.Pinner``."""
+        from confsvc_aws.names import pinned_secret
+
+        del part
+        return pinned_secret(reference, version)
+
     def _store(
         self, api: "Api", name: "SecretName", fields: Mapping[str, object], deadline: Deadline, expected: str | None
     ) -> str | AdapterError | DeadlineError:
@@ -212,6 +220,13 @@ class ParameterStoreAdapter(_AwsAdapter["ParameterName"]):
         from confsvc_aws.describing import describe_parameters
 
         return describe_parameters(api, names, deadline)
+
+    @staticmethod
+    def pin(reference: Reference, version: str, part: str = "") -> Reference:
+        """See ``confsvc.adapter.Pinner``."""
+        from confsvc_aws.names import pinned_parameter
+
+        return pinned_parameter(reference, version, part)
 
     def _store(
         self, api: "Api", name: "ParameterName", fields: Mapping[str, object], deadline: Deadline, expected: str | None

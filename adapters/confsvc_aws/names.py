@@ -3,13 +3,14 @@
 import re
 from typing import NamedTuple
 
-from confsvc.errors import Malformed
+from confsvc.errors import BadReferenceError, Malformed
 from confsvc.reference import Reference
 
-__all__ = ["ParameterName", "SecretName", "read_parameter", "read_secret"]
+__all__ = ["ParameterName", "SecretName", "pinned_parameter", "pinned_secret", "read_parameter", "read_secret"]
 
 _NAME_OF_SECRET = r"[A-Za-z0-9/_+=.@!-]{1,512}"  # noqa: S105 - a pattern
 _NAME_OF_PARAMETER = r"[A-Za-z0-9/_.-]{1,1011}"
+_VERSION_OF_SECRET = r"[A-Za-z0-9_+=.@!-]{1,64}"  # noqa: S105 - a pattern; AWS makes UUIDs, and takes others
 _REGION = r"[a-z]{2,}(-[a-z]+)+-[0-9]+"
 _ACCOUNT_PARTS = 5  # arn:PARTITION:SERVICE:REGION:ACCOUNT
 _SWITCH = {"true": True, "false": False, "": False}
@@ -45,6 +46,22 @@ class ParameterName(NamedTuple):
     def text(self) -> str:
         """What the API calls it."""
         return self.id + self.selector
+
+
+def pinned_secret(reference: Reference, version: str) -> Reference:
+    """See ``confsvc.adapter.Pinner``. A stage moves from one version to the next, so it is left out."""
+    if not re.fullmatch(_VERSION_OF_SECRET, version):
+        raise BadReferenceError("the version of a secret is the id that AWS gave it")
+    return reference.with_version(version, "stage")
+
+
+def pinned_parameter(reference: Reference, version: str, part: str) -> Reference:
+    """See ``confsvc.adapter.Pinner``. The parts of a tree are its parameters, by their names within it."""
+    if version and not (version.isascii() and version.isdecimal() and int(version[:9])):
+        raise BadReferenceError("the version of a parameter is a number from 1 on")
+    if part and not re.fullmatch(_NAME_OF_PARAMETER, part):
+        raise BadReferenceError("this is no name of a parameter in a tree")
+    return reference._replace(path=reference.path + part).with_version(version, "label", "recursive")
 
 
 def read_secret(reference: Reference) -> SecretName | Malformed:

@@ -79,6 +79,7 @@ class ParameterReader:
         """Return everything under a path: all pages, one after the other, as each names the next."""
         fields: dict[str, object] = {}
         versions: dict[str, str] = {}
+        parts: dict[str, str] = {}
         is_secret, newest = False, 0.0
         prefix = tree.id.rstrip("/") + "/"
         page = first
@@ -87,8 +88,9 @@ class ParameterReader:
                 return error_of(page, self._subject(tree, "GetParametersByPath"))
             for entry in listed(page, "Parameters"):
                 name = str(entry.get("Name", ""))
-                fields[name.removeprefix(prefix)] = str(entry.get("Value", ""))
-                versions[name] = str(entry.get("Version", ""))
+                field, version = name.removeprefix(prefix), str(entry.get("Version", ""))
+                fields[field] = str(entry.get("Value", ""))
+                versions[name] = parts[field] = version
                 is_secret = is_secret or entry.get("Type") == _SECRET
                 newest = max(newest, moment_of(entry.get("LastModifiedDate")) or 0.0)
             token = page.get("NextToken")
@@ -100,7 +102,8 @@ class ParameterReader:
             (page,) = self._api.call([_page(tree, token)], deadline)
         if not fields:
             return self._empty(tree, deadline)
-        return Document(fields, version=tree_version(versions), secret=is_secret, made_at=newest or None)
+        made_at = newest or None
+        return Document(fields, version=tree_version(versions), secret=is_secret, made_at=made_at, parts=parts)
 
     def _empty(self, tree: ParameterName, deadline: Deadline) -> Found:
         """Return why a tree has nothing in it. A parameter whose name was given a slash too much is told apart."""

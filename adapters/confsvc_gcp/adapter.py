@@ -51,6 +51,13 @@ class SecretManagerAdapter:
 
         return self._ask(references, deadline, describe_all)
 
+    @staticmethod
+    def pin(reference: Reference, version: str, part: str = "") -> Reference:
+        """See ``confsvc.adapter.Pinner``."""
+        from confsvc_gcp.names import pinned
+
+        return pinned(reference, version, part)
+
     def external(self, reference: Reference, cluster: "Cluster") -> "Remote":
         """See ``confsvc.external.Exporter``."""
         from confsvc_gcp.external import remote_of

@@ -3,14 +3,15 @@
 import re
 from typing import NamedTuple
 
-from confsvc.errors import Malformed
+from confsvc.errors import BadReferenceError, Malformed
 from confsvc.reference import Reference
 
-__all__ = ["Name", "read_name"]
+__all__ = ["Name", "pinned", "read_name"]
 
 _PROJECT = r"[a-z0-9][a-z0-9.:-]{0,100}"
 _SECRET = r"[A-Za-z0-9_-]{1,255}"  # noqa: S105 - a pattern
 _VERSION = r"[1-9][0-9]{0,18}|latest|[A-Za-z][A-Za-z0-9_-]{0,62}"
+_NUMBER = r"[1-9][0-9]{0,18}"
 _LOCATION = r"[a-z][a-z0-9-]{0,62}"
 _FULL = rf"projects/({_PROJECT})(?:/locations/({_LOCATION}))?/secrets/({_SECRET})(?:/versions/({_VERSION}))?"
 
@@ -49,6 +50,16 @@ class Name(NamedTuple):
         """What messages call it."""
         version = "" if self.version == "latest" or not self.secret else f" version {self.version}"
         return f"{self.project}/{self.secret}{version}"
+
+
+def pinned(reference: Reference, version: str, part: str) -> Reference:
+    """See ``confsvc.adapter.Pinner``. The parts of a project are its secrets."""
+    if version and not re.fullmatch(_NUMBER, version):
+        raise BadReferenceError("the version of a secret is a number from 1 on")
+    if part and not re.fullmatch(_SECRET, part):
+        raise BadReferenceError("this is no name of a secret")
+    path = re.sub("/versions/[^/]+$", "", reference.path) + part
+    return reference._replace(path=path).with_version(version, "prefix", "filter")
 
 
 def read_name(reference: Reference) -> Name | Malformed:

@@ -55,7 +55,8 @@ def _read_project(store: Store, project: Name, deadline: Deadline) -> Found:
         return failed
     documents = {name.secret: one for name, one in zip(members, found, strict=True) if isinstance(one, Document)}
     fields = {secret: document.content.reveal() for secret, document in documents.items()}
-    return Document(fields, version=_version({secret: one.version for secret, one in documents.items()}))
+    versions = {secret: one.version for secret, one in documents.items()}
+    return Document(fields, version=_version(versions), parts=versions)
 
 
 def _describe_project(store: Store, project: Name, deadline: Deadline) -> Described:

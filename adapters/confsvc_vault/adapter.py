@@ -56,6 +56,14 @@ class VaultAdapter:
         found = _all(wanted, lambda: describe_targets(session.server, wanted, session.login(deadline), deadline))
         return {**outcomes, **{reference: settled(found[target]) for reference, target in targets.items()}}
 
+    @staticmethod
+    def pin(reference: Reference, version: str, part: str = "") -> Reference:
+        """See ``confsvc.adapter.Pinner``."""
+        from confsvc_vault.paths import pinned
+
+        del part
+        return pinned(reference, version)
+
     def external(self, reference: Reference, cluster: "Cluster") -> "Remote":
         """See ``confsvc.external.Exporter``."""
         from confsvc_vault.external import remote_of

@@ -2,10 +2,10 @@
 
 from typing import NamedTuple
 
-from confsvc.errors import Malformed
+from confsvc.errors import BadReferenceError, Malformed
 from confsvc.reference import Reference, quote
 
-__all__ = ["Mount", "Target", "escape", "read_target"]
+__all__ = ["Mount", "Target", "escape", "pinned", "read_target"]
 
 _SAFE = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~/")
 
@@ -59,9 +59,20 @@ def read_target(reference: Reference, namespace: str) -> Target | Malformed:
         return Malformed(f"`{path}` is at most the mount of an engine, not something in it")
     if path.endswith("/"):
         return Malformed("the path ends in a slash, and a listing is not a document; name one secret")
-    if version and (not (version.isascii() and version.isdecimal()) or len(version) > 9 or not int(version)):
+    if version and not _is_version(version):
         return Malformed("`version` is a number from 1 on")
     return Target(reference.parameter("namespace", namespace).strip("/"), path, version)
+
+
+def pinned(reference: Reference, version: str) -> Reference:
+    """See ``confsvc.adapter.Pinner``. No document here has parts."""
+    if not _is_version(version):
+        raise BadReferenceError("a version of a KV engine is a number from 1 on")
+    return reference.with_version(version)
+
+
+def _is_version(text: str) -> bool:
+    return text.isascii() and text.isdecimal() and len(text) <= 9 and int(text) > 0
 
 
 def escape(path: str) -> str:

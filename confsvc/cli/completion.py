@@ -98,7 +98,7 @@ complete -c confsvc -n '__fish_seen_subcommand_from k8s' -a external-secret
 """
 
 _SHELLS = ("bash", "zsh", "fish")
-_FILES = ("-f", "--file", "-o", "--output", "--to", "--template", "--key-file")
+_FILES = ("-f", "--file", "-o", "--output", "--to", "--template", "--key-file", "--lock-file")
 _ENVIRONMENTS = ("-e", "--env")
 
 

@@ -38,6 +38,7 @@ def parser() -> Parser:
         "[-e ENV] [-f FILE] [options] -- COMMAND…",
     )
     made.resolve_options()
+    made.lock_options()
     group = made.add_argument_group("the command's environment")
     group.add_argument("--pristine", action="store_true", help="only the settings, and PATH HOME LANG TZ TERM")
     group.add_argument("--keep", metavar="VAR", action="append", default=[], help="let VAR through all the same")

@@ -31,6 +31,7 @@ def parser() -> Parser:
     )
     made.add_argument("--name", metavar="NAME", default="", help="metadata.name for k8s-*; else project-environment")
     made.resolve_options()
+    made.lock_options()
     output_options(made)
     return made
 

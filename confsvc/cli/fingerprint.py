@@ -22,6 +22,7 @@ def parser() -> Parser:
         "[-e ENV] [-f FILE] [--key-file FILE] [options]",
     )
     made.resolve_options()
+    made.lock_options()
     made.add_argument_group("digest").add_argument(
         "--key-file", metavar="FILE", help="digest secret values too, with the key in FILE (HMAC)"
     )

@@ -17,6 +17,7 @@ def parser() -> Parser:
     )
     made.add_argument("name", metavar="NAME", help="the setting")
     made.resolve_options()
+    made.lock_options()
     output_options(made)
     return made
 

@@ -70,6 +70,12 @@ class Parser(argparse.ArgumentParser):
         group.add_argument("--override", action="store_true", help="the process environment decides nothing")
         group.add_argument("--timeout", metavar="TIME", help=f"for everything together, default {TIMEOUT:g}s")
 
+    def lock_options(self) -> None:
+        """Add what reads exactly the versions that a lock has."""
+        group = self.add_argument_group("locked")
+        group.add_argument("--locked", action="store_true", help="read the versions in confsvc.lock, and no others")
+        group.add_argument("--lock-file", metavar="FILE", help="the versions in this lock instead")
+
     def pace_options(self, switch: str, text: str) -> None:
         """Add ``switch``, which makes the command stay and takes an interval, and what says how fast it acts."""
         group = self.add_argument_group("watching")
@@ -106,8 +112,10 @@ class Parser(argparse.ArgumentParser):
 def request_of(args: argparse.Namespace, *, read_all: bool = False) -> Request:
     """Return what the options ask for, with the manifest loaded."""
     only = [name for names in args.only for name in names.split(",") if name]
+    lock_file = getattr(args, "lock_file", None)
     # A shell variable that is empty must not silently mean the default, or everything.
-    for option, is_empty in (("-e", args.env == ""), ("-f", args.file == ""), ("--only", args.only and not only)):
+    empty = {"-e": args.env == "", "-f": args.file == "", "--lock-file": lock_file == ""}
+    for option, is_empty in {**empty, "--only": bool(args.only and not only)}.items():
         if is_empty:
             raise UsageError(f"{option} names nothing")
     return make_request(
@@ -121,6 +129,7 @@ def request_of(args: argparse.Namespace, *, read_all: bool = False) -> Request:
         timeout=positive_seconds("--timeout", args.timeout, TIMEOUT),
         read_all=read_all,
         by=args.by,
+        locked=lock_file or getattr(args, "locked", False),
     )
 
 

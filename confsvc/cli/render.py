@@ -51,6 +51,7 @@ def parser() -> Parser:
     )
     made.add_argument("--wipe", action="store_true", help="remove what was rendered into DIR")
     made.resolve_options()
+    made.lock_options()
     made.pace_options("--watch", "stay, look every INTERVAL (30s), and keep the files fresh")
     staying = made.add_argument_group("staying")
     staying.add_argument("--health-address", metavar="HOST:PORT", help="answer /healthz and /readyz there")

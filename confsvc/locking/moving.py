@@ -1,0 +1,126 @@
+"""What moved in the backends since a lock was made, by metadata alone: no value is read."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import NamedTuple
+
+from confsvc.adapter import Description
+from confsvc.errors import ConfsvcError, DeadlineError, Malformed, NotFound
+from confsvc.fetching import Described
+from confsvc.locking.pinning import pin
+from confsvc.locking.records import STATES, LockedEnvironment, Read
+from confsvc.plan import Plan
+from confsvc.reference import Reference
+
+__all__ = ["Describe", "Move", "moves_since"]
+
+Describe = Callable[[Sequence[Reference]], Described]
+
+_NOT_TOLD = "its store tells nothing without its value"
+_GONE = "the locked version is gone"
+
+
+class Move(NamedTuple):
+    """What became of one document, or of one part of it.
+
+    ``change`` is empty where it is as it was locked, ``moved`` where a newer version is there, ``gone`` where the
+    locked one cannot be read any more, ``appeared`` where there was none, ``unknown`` where nobody can tell, and
+    ``failed`` where ``error`` came instead. ``since`` is when the present version was made, as RFC 3339, if known.
+    """
+
+    reference: str
+    locked: str
+    change: str = ""
+    current: str = ""
+    since: str = ""
+    why: str = ""
+    names: tuple[str, ...] = ()
+    error: ConfsvcError | None = None
+
+
+class _Asked(NamedTuple):
+    """A question: about which reference now, which one is locked, and what the lock says."""
+
+    now: Reference
+    then: Reference | None
+    read: Read
+    names: tuple[str, ...]
+
+
+def moves_since(plan: Plan, locked: LockedEnvironment, describe: Describe) -> list[Move]:
+    """Return what became of everything that ``plan`` reads and ``locked`` has."""
+    asked = list(_questions(plan, locked))
+    first = describe(list(dict.fromkeys(one.now for one in asked if _is_told(one.read))))
+    # Whether an earlier version is still there matters, and is asked, only where another one is current.
+    earlier = [one.then for one in asked if one.then and _differs(first.get(one.now), one.read)]
+    second = describe(list(dict.fromkeys(earlier))) if earlier else {}
+    found = [_move(one, first.get(one.now), second) for one in asked]
+    return [_tree(move, found) if one.read.state == "parts" else move for one, move in zip(asked, found, strict=True)]
+
+
+def _questions(plan: Plan, locked: LockedEnvironment) -> Iterable[_Asked]:
+    known = {str(document): document for document in plan.documents}
+    users: dict[tuple[str, str], dict[str, None]] = {}
+    reads: dict[tuple[str, str], Read] = {}
+    for name, read in locked.reads():
+        key = (read.document, read.part)
+        reads.setdefault(key, read)
+        users.setdefault(key, {}).update({name: None} if name else {})
+    for (text, part), read in reads.items():
+        document = known.get(text)
+        if document is None:  # the manifest has changed, which is told elsewhere
+            continue
+        names = tuple(users[text, part])
+        if part and not read.state:
+            now = pin(plan, document, "", part)
+            yield _Asked(now or document, pin(plan, document, read.version, part), read, names)
+        elif not part:
+            then = pin(plan, document, read.version) if read.version and not read.state else None
+            yield _Asked(document, then, read, names)
+
+
+def _is_told(read: Read) -> bool:
+    return read.state != "leased" and bool(read.version or read.state == "absent")
+
+
+def _differs(found: object, read: Read) -> bool:
+    return isinstance(found, Description) and (found.version != read.version or bool(found.state))
+
+
+def _move(asked: _Asked, found: Description | ConfsvcError | None, earlier: Mapping[Reference, object]) -> Move:
+    read = asked.read
+    move = Move(str(asked.now), read.version, names=asked.names)
+    if read.state in {"leased", "unpinned"} and (found is None or not read.version):
+        return move._replace(change="unknown", why=STATES[read.state])
+    if isinstance(found, NotFound):
+        is_same = read.state == "absent"
+        return move if is_same else move._replace(change="gone", why="nothing is there any more")
+    if found is None or isinstance(found, Malformed):
+        return move._replace(change="unknown", why=_NOT_TOLD)
+    if isinstance(found, ConfsvcError):
+        return move._replace(change="failed", why=found.message, error=found)
+    move = move._replace(current=found.version, since=found.time)
+    if read.state == "absent":
+        return move._replace(change="appeared", why="it was not there")
+    if not _differs(found, read):
+        return move
+    if read.state == "parts":
+        return move._replace(change="moved", why="something was added to it, or removed")
+    return _earlier(move._replace(change="moved", why=found.state), earlier.get(asked.then) if asked.then else None)
+
+
+def _tree(move: Move, moves: Iterable[Move]) -> Move:
+    """Return what to tell of a tree: nothing more where one of its parts tells it."""
+    below = [one for one in moves if one.reference != move.reference and one.reference.startswith(move.reference)]
+    is_told = move.change == "moved" and any(one.change in {"moved", "gone"} for one in below)
+    return move._replace(change="", why="") if is_told else move
+
+
+def _earlier(move: Move, then: object) -> Move:
+    """Return ``move`` with what is known of the version that was locked."""
+    if isinstance(then, Description) and then.state:
+        return move._replace(change="gone", why=f"{_GONE}: {then.state}")
+    if isinstance(then, NotFound):
+        return move._replace(change="gone", why=_GONE)
+    if isinstance(then, DeadlineError):
+        return move._replace(change="failed", why=then.message, error=then)
+    return move
