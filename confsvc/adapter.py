@@ -13,7 +13,7 @@ from confsvc._json import compact as compact_json
 from confsvc._json import parse as parse_json
 from confsvc._json import plain as plain_json
 from confsvc._light import import_submodule
-from confsvc.errors import AdapterError, ConfsvcError, DeadlineError
+from confsvc.errors import AdapterError, ConfsvcError, DeadlineError, Malformed
 from confsvc.reference import Reference
 from confsvc.secret import Secret
 
@@ -32,6 +32,7 @@ __all__ = [
     "Outcome",
     "Pinner",
     "Storer",
+    "Undescribed",
     "compact_json",
     "import_submodule",
     "is_bootstrap",
@@ -169,6 +170,10 @@ class Description(NamedTuple):
     time: str = ""
     state: str = ""
     custom: Mapping[str, str] = MappingProxyType({})
+
+
+class Undescribed(Malformed):
+    """What a `Describer` says of a document of which its store tells nothing but its value."""
 
 
 def settled(outcome: Any) -> Any:

@@ -66,8 +66,11 @@ class Resolved(NamedTuple):
 class Assembly:
     """From decisions to values: validation, text, and every problem in order."""
 
-    def __init__(self, plan: Plan, fetched: Fetched, manifest: Manifest, *, static: bool = False) -> None:
+    def __init__(
+        self, plan: Plan, fetched: Fetched, manifest: Manifest, *, static: bool = False, override: bool = False
+    ) -> None:
         self._static = static
+        self._override = override
         self._plan = plan
         self._fetched = fetched
         self._manifest = manifest
@@ -151,7 +154,7 @@ class Assembly:
         message = f"missing: neither {looked} nor the process environment has it"
         if not sources:
             message = "missing: no layer has it"
-        elif self._plan.schema is None:  # then the process environment is no layer
+        elif self._override or self._plan.schema is None:  # then the process environment is no layer
             message = f"missing: it is not in {looked}"
         self._problems[setting.name] = Problem(
             "missing",

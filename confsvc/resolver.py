@@ -120,7 +120,7 @@ def assemble(request: Request, plan: Plan, fetched: Fetched) -> Resolved:
         from confsvc.locking.pinning import unpinned
 
         fetched = unpinned(plan, fetched)
-    return Assembly(plan, fetched, request.manifest, static=request.static).assemble()
+    return Assembly(plan, fetched, request.manifest, static=request.static, override=request.override).assemble()
 
 
 def _process_layer(request: Request, schema: Schema | None) -> dict[str, str]:

@@ -22,7 +22,7 @@ from confsvc.fetching import Fetched, fetch_documents
 from confsvc.gathering import Gathering
 from confsvc.plan import Plan
 from confsvc.resolution import Value
-from confsvc.resolver import Request, assemble, plan_request
+from confsvc.resolver import Request, assemble, plan_request, recorded, trail_for
 
 __all__ = ["PROBLEMS", "Standing", "State", "Surveyed", "plan_all", "survey"]
 
@@ -87,8 +87,12 @@ def survey(request: Request, environments: Sequence[str]) -> Iterator[Surveyed]:
     Raises:
         UnknownEnvironmentError: one is not in the manifest; nothing has been read then.
         UsageError: no environment was chosen, or ``given`` or ``only`` name what is not declared.
+        OutputError: the audit trail cannot be written.
 
     """
+    trail = trail_for(request)
+    if trail and (failure := trail.check()):  # before anything is read
+        raise failure
     deadline = Deadline(request.timeout)
     plans = plan_all(request, environments)
     usable = [plan for plan in plans.values() if isinstance(plan, Plan)]
@@ -120,10 +124,12 @@ def _surveyed(request: Request, plan: Plan, fetched: Fetched) -> Surveyed:
     resolved: Resolved | None = None
     error: ConfsvcError | None = None
     try:
-        resolved = assemble(request, plan, fetched)
+        resolved = recorded(request, assemble(request, plan, fetched))
         resolved.unwrap()
     except ConfsvcError as found:
         error = _settled(found)
+    if resolved and resolved.refusal:
+        raise resolved.refusal
     if resolved is None:
         return Surveyed(plan.environment, error=error, plan=plan)
     problems = {problem.name: problem for problem in resolved.problems if problem.name}

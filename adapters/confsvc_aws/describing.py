@@ -2,8 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 
-from confsvc.adapter import Deadline, Description
-from confsvc.errors import AdapterError, DeadlineError, Malformed, NotFound
+from confsvc.adapter import Deadline, Description, Undescribed
+from confsvc.errors import AdapterError, DeadlineError, NotFound
 from confsvc.http import number_of
 from confsvc_aws.api import Api, Failure, Heard, Operation
 from confsvc_aws.names import ParameterName, SecretName
@@ -104,7 +104,7 @@ def _parameter(entries: list[Mapping[str, object]] | Heard, name: ParameterName,
         return error_of(Failure("ParameterNotFound", NotFound), subject)
     current, wanted = number_of(entry.get("Version")), name.selector[1:]
     if wanted and not wanted.isdecimal():
-        return Malformed(f"which version of `{name.id}` has the label `{wanted}` is told only with its value")
+        return Undescribed(f"which version of `{name.id}` has the label `{wanted}` is told only with its value")
     if wanted and int(wanted) > current:
         return error_of(Failure("ParameterVersionNotFound", NotFound), subject)
     return Description(wanted or str(current), _time(entry.get("LastModifiedDate")) if not wanted else "")

@@ -3,14 +3,15 @@
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, ClassVar
 
-from confsvc.adapter import Backend, Deadline, Outcome
+from confsvc.adapter import Backend, Deadline, Description, Outcome
+from confsvc.errors import AdapterError
 from confsvc.reference import Reference
-from confsvc_local._reading import resolve_path
+from confsvc_local._reading import look_at, resolve_path
 
 if TYPE_CHECKING:
     from confsvc.needs import Needs
 
-__all__ = ["LocalAdapter"]
+__all__ = ["LocalAdapter", "PathAdapter"]
 
 
 class LocalAdapter:
@@ -43,3 +44,16 @@ class LocalAdapter:
 
     def _read(self, reference: Reference, deadline: Deadline) -> Outcome:
         raise NotImplementedError
+
+
+class PathAdapter(LocalAdapter):
+    """An adapter whose documents are files, or folders."""
+
+    folders: ClassVar[bool] = False
+
+    def describe(
+        self, references: Sequence[Reference], *, deadline: Deadline
+    ) -> Mapping[Reference, Description | AdapterError]:
+        """See ``confsvc.adapter.Describer``. Files have no versions; when one was changed is told."""
+        deadline.check()
+        return {reference: look_at(self.paths(reference), folders=self.folders) for reference in references}

@@ -2,15 +2,18 @@
 
 import errno
 import os
+from collections.abc import Sequence
 from stat import S_ISDIR, S_ISREG
 
-from confsvc.adapter import Backend, Deadline
+from confsvc.adapter import Backend, Deadline, Description
 from confsvc.errors import AdapterError, Denied, Malformed, NotFound, Unavailable
 
-__all__ = ["LIMIT", "error_of", "modified_at", "read_file", "resolve_path"]
+__all__ = ["LIMIT", "NO_PATH", "error_of", "look_at", "modified_at", "read_file", "resolve_path"]
 
 # Larger than any secret, small enough that reading a device by mistake ends.
 LIMIT = 4 * 1024 * 1024
+
+NO_PATH = "`CREDENTIALS_DIRECTORY` is not set, and the reference names no folder"
 
 _BY_ERRNO: dict[int, tuple[type[AdapterError], str]] = {
     errno.ENOENT: (NotFound, "no such file"),
@@ -33,6 +36,29 @@ def error_of(error: OSError) -> AdapterError:
     """Return ours for the operating system's, by number."""
     kind, message = _BY_ERRNO.get(error.errno or 0, (Unavailable, f"reading failed: {os.strerror(error.errno or 0)}"))
     return kind(message)
+
+
+def look_at(paths: Sequence[str], *, folders: bool) -> Description | AdapterError:
+    """Tell of the file, or folder, at the first of ``paths``, whether it is there, without opening it."""
+    if not paths:
+        return NotFound(NO_PATH)
+    try:
+        found = os.stat(paths[0])
+    except OSError as error:
+        return error_of(error)
+    except ValueError:
+        return Malformed("its path holds a NUL")
+    if folders:
+        return Description("", _time(found)) if S_ISDIR(found.st_mode) else Malformed("it is not a folder")
+    if S_ISDIR(found.st_mode):
+        return Malformed("it is a folder, not a file")
+    return Description("", _time(found)) if S_ISREG(found.st_mode) else Malformed("it is not a regular file")
+
+
+def _time(found: os.stat_result) -> str:
+    from datetime import UTC, datetime
+
+    return datetime.fromtimestamp(int(found.st_mtime), UTC).isoformat().replace("+00:00", "Z")
 
 
 def read_file(path: str, deadline: Deadline, *, folder: int | None = None) -> bytes | AdapterError:

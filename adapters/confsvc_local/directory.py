@@ -11,16 +11,18 @@ from collections.abc import Mapping, Sequence
 from confsvc.adapter import Deadline, Document, Outcome
 from confsvc.errors import AdapterError, Malformed, NotFound
 from confsvc.reference import Reference
-from confsvc_local._base import LocalAdapter
-from confsvc_local._reading import error_of, read_file, resolve_path
+from confsvc_local._base import PathAdapter
+from confsvc_local._reading import NO_PATH, error_of, read_file, resolve_path
 
 __all__ = ["DirectoryAdapter"]
 
 _PROJECTED = "..data"
 
 
-class DirectoryAdapter(LocalAdapter):
+class DirectoryAdapter(PathAdapter):
     """Reads folders of small files. An empty path is ``$CREDENTIALS_DIRECTORY``, where systemd puts credentials."""
+
+    folders = True
 
     def paths(self, reference: Reference) -> Sequence[str]:
         """See ``confsvc.adapter.Locator``."""
@@ -30,7 +32,7 @@ class DirectoryAdapter(LocalAdapter):
     def _read(self, reference: Reference, deadline: Deadline) -> Outcome:
         paths = self.paths(reference)
         if not paths:
-            return NotFound("`CREDENTIALS_DIRECTORY` is not set, and the reference names no folder")
+            return NotFound(NO_PATH)
         found = _read_folder(paths[0], deadline)
         return found if isinstance(found, AdapterError) else Document(found, secret=False)
 

@@ -7,7 +7,7 @@ from typing import Any
 from confsvc.adapter import Deadline, Document, Outcome, import_submodule
 from confsvc.errors import Malformed
 from confsvc.reference import Reference
-from confsvc_local._base import LocalAdapter
+from confsvc_local._base import PathAdapter
 from confsvc_local._reading import modified_at, read_file, resolve_path
 
 __all__ = ["DotenvAdapter", "parse_dotenv"]
@@ -15,7 +15,7 @@ __all__ = ["DotenvAdapter", "parse_dotenv"]
 _SWITCH = {"true": True, "false": False}
 
 
-class DotenvAdapter(LocalAdapter):
+class DotenvAdapter(PathAdapter):
     """Reads ``.env`` files. ``?interpolate=false`` leaves ``${…}`` in them alone."""
 
     parameters = frozenset({"interpolate"})

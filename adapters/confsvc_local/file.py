@@ -2,13 +2,13 @@
 
 from confsvc.adapter import Deadline, Document, Outcome
 from confsvc.reference import Reference
-from confsvc_local._base import LocalAdapter
+from confsvc_local._base import PathAdapter
 from confsvc_local._reading import modified_at, read_file, resolve_path
 
 __all__ = ["FileAdapter"]
 
 
-class FileAdapter(LocalAdapter):
+class FileAdapter(PathAdapter):
     """Reads files. The content is bytes: what it means, the setting's type says."""
 
     def _read(self, reference: Reference, deadline: Deadline) -> Outcome:

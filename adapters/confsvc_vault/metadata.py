@@ -2,8 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 
-from confsvc.adapter import Deadline, Description
-from confsvc.errors import AdapterError, DeadlineError, Malformed, NotFound
+from confsvc.adapter import Deadline, Description, Undescribed
+from confsvc.errors import AdapterError, DeadlineError, NotFound
 from confsvc.http import Answer, Call, number_of, object_of, table_of
 from confsvc_vault.documents import denied
 from confsvc_vault.errors import of_status
@@ -30,7 +30,7 @@ def describe_targets(
         if not isinstance(mount, Mount):
             found[target] = mount
         elif mount.version != 2:
-            found[target] = Malformed(f"nothing is kept about `{target.path}`: only KV engines of version 2 do that")
+            found[target] = Undescribed(f"nothing is kept about `{target.path}`: only KV engines of version 2 do that")
         else:
             mounts[target] = mount
     calls = [

@@ -2,8 +2,8 @@
 
 import argparse
 import os
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, NoReturn
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING, NoReturn, TypeVar
 
 from confsvc._suggest import did_you_mean
 from confsvc.adapter import on_progress
@@ -17,7 +17,9 @@ from confsvc.types import parse_duration
 if TYPE_CHECKING:
     from confsvc.watching.pace import Pace
 
-__all__ = ["Parser", "attempt", "pace_of", "positive_seconds", "request_of", "resolve"]
+__all__ = ["Parser", "attempt", "look", "pace_of", "positive_seconds", "request_of", "resolve"]
+
+_T = TypeVar("_T")
 
 _CALM = 10.0  # seconds between two changes, unless people look more often, or say otherwise
 
@@ -158,6 +160,15 @@ def attempt(request: Request) -> Resolved:
     for warning in resolved.resolution.warnings:
         output.warn(warning)
     return resolved
+
+
+def look(found: Iterable[_T]) -> Iterator[_T]:
+    """Yield what is found one after another. On a terminal, show how far what takes long has come."""
+    on_progress(output.show_progress)
+    for one in found:
+        output.end_progress()
+        yield one
+    output.end_progress()
 
 
 def _given(pairs: Sequence[str]) -> dict[str, str]:

@@ -14,6 +14,7 @@ __all__ = [
     "count",
     "end_progress",
     "inform",
+    "json_text",
     "note",
     "plain_report",
     "printable",
@@ -21,12 +22,15 @@ __all__ = [
     "show_progress",
     "table",
     "trouble",
+    "verdict",
     "warn",
     "write",
     "write_json",
 ]
 
 _RED, _YELLOW, _BOLD, _RESET = "\x1b[31m", "\x1b[33m", "\x1b[1m", "\x1b[0m"
+
+_DATA, _DISORDER = 65, 1  # what is a problem of the settings, rather than of the way to them
 
 _state = {"json": False, "quiet": False, "verbose": False, "color": False, "progress": False}
 
@@ -83,9 +87,20 @@ def write(data: str | bytes) -> None:
 
 def write_json(value: object) -> None:
     """Write ``value`` to stdout as JSON, indented."""
+    write(json_text(value))
+
+
+def json_text(value: object) -> str:
+    """Return ``value`` as JSON, indented, with a line's end."""
     from json import dumps
 
-    write(dumps(value, indent=2, ensure_ascii=False) + "\n")
+    return dumps(value, indent=2, ensure_ascii=False) + "\n"
+
+
+def verdict(errors: Iterable[ConfsvcError | None]) -> int:
+    """Return the exit status of a command that judges: 0 is well, 1 is settings in disorder, else as the table says."""
+    statuses = {_DISORDER if error.exit_status == _DATA else error.exit_status for error in errors if error}
+    return next((status for status in (78, 77, _DISORDER, 69, 75, 70) if status in statuses), 0)
 
 
 def warn(message: str) -> None:

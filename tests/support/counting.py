@@ -12,11 +12,15 @@ __all__ = ["Counting", "run_counting"]
 
 
 class Counting:
-    """``asked`` is how often each path was, by its method and the path: `GET /v1/secret/data/app`."""
+    """``asked`` is how often each path was, by its method and the path: `GET /v1/secret/data/app`.
+
+    ``operations`` counts the AWS operations by name, which their requests have in a header.
+    """
 
     def __init__(self) -> None:
         self.address = ""
         self.asked: Counter[str] = Counter()
+        self.operations: Counter[str] = Counter()
         self.lock = threading.Lock()
 
 
@@ -32,6 +36,8 @@ def run_counting(address: str) -> Iterator[Counting]:
         def _pass(self) -> None:
             with counting.lock:
                 counting.asked[f"{self.command} {self.path}"] += 1
+                if "X-Amz-Target" in self.headers:
+                    counting.operations[self.headers["X-Amz-Target"].rpartition(".")[2]] += 1
             body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
             connection = http.client.HTTPConnection(host, timeout=30)
             kept = {name: text for name, text in self.headers.items() if name.lower() not in {"host", "connection"}}

@@ -1,5 +1,6 @@
 """Surveying several environments: in one pass, each on its own, what they share once, and no value in what is told."""
 
+import json
 import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -9,7 +10,7 @@ import pytest
 
 from confsvc import registry
 from confsvc.adapter import Backend, Deadline, Document, Lease, Outcome, on_progress
-from confsvc.errors import Denied, ManifestError, Unavailable, UnknownEnvironmentError, UsageError
+from confsvc.errors import Denied, ManifestError, OutputError, Unavailable, UnknownEnvironmentError, UsageError
 from confsvc.loading import load_manifest
 from confsvc.reference import Reference
 from confsvc.resolver import Request
@@ -250,3 +251,13 @@ def test_progress_counts_documents(tmp_path: Path, store: MemoryStore) -> None:
     look(tmp_path, STATES, "one")
     on_progress(None)
     assert heard == [("documents", 2)]
+
+
+def test_each_environment_is_recorded_where_there_is_an_audit_trail(tmp_path: Path, store: MemoryStore) -> None:
+    trail = tmp_path / "audit.log"
+    look(tmp_path, STATES, environ={"CONFSVC_AUDIT": str(trail)})
+    assert [json.loads(line)["environment"] for line in trail.read_text().splitlines()] == ["one", "two"]
+    store.reads.clear()
+    with pytest.raises(OutputError):
+        look(tmp_path, STATES, environ={"CONFSVC_AUDIT": str(tmp_path / "nowhere" / "audit.log")})
+    assert not store.reads
