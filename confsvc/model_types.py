@@ -15,6 +15,7 @@ import pydantic
 from pydantic import BaseModel
 
 from confsvc import _json
+from confsvc.fields import Like
 from confsvc.types import Prepare, Raw, SettingType, prepare, prepare_many
 
 __all__ = ["Shape", "has_fields", "holds_secret", "is_settings", "shape_of"]
@@ -66,6 +67,9 @@ def has_fields(annotation: object) -> bool:
 def shape_of(annotation: Any, metadata: Iterable[object] = ()) -> Shape:
     """Return how text, or JSON, becomes what pydantic takes for ``annotation`` with its ``metadata``."""
     annotation, inner = _unwrapped(annotation)
+    like = next((mark for mark in (*metadata, *inner) if isinstance(mark, Like)), None)
+    if like is not None:
+        return Shape(like.type, lambda raw: prepare(like.type, raw))
     marks = {mark.__name__ if isinstance(mark, type) else type(mark).__name__ for mark in (*metadata, *inner)}
     if "Json" in marks or annotation is pydantic.Json:
         return Shape(SettingType("json"), _prepare_json_text)

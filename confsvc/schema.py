@@ -53,8 +53,6 @@ class TableSchema:
         """See ``Schema.validate``."""
         inputs, problems = _prepare_all(self.settings, raws)
         values, found = validate_python(self._compiled(), inputs)
-        for name in values:
-            values[name] = _finish(self.settings[name].type.kind, values[name], raws[name])
         order = {name: number for number, name in enumerate(self.settings)}
         return values, sorted([*problems, *found], key=lambda problem: order[problem.name])
 
@@ -100,17 +98,6 @@ def validate_python(validator: Any, inputs: dict[str, object]) -> tuple[dict[str
         problems += found
         for problem in found:
             remaining.pop(problem.name, None)
-
-
-def _finish(kind: str, value: object, raw: Raw) -> object:
-    """A URL and a host stay the text they were; a path becomes a Path."""
-    if kind in {"url", "host"}:
-        return (raw.decode() if isinstance(raw, bytes) else str(raw)).strip()
-    if kind == "path":
-        from pathlib import Path
-
-        return Path(str(value))
-    return value
 
 
 def check_schema(schema: TableSchema) -> list[Invalid]:

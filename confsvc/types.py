@@ -111,19 +111,40 @@ def parse_type(text: str) -> tuple[SettingType, str]:
 
 def core_schema(kind: SettingType, constraints: dict[str, object]) -> dict[str, Any]:
     """Return pydantic-core's schema for a setting of this type, ``choices`` and durations translated."""
-    schema = dict(KINDS[kind.kind][0])
     choices = constraints.get("choices")
     if isinstance(choices, list):
         others = {name: limit for name, limit in constraints.items() if name != "choices"}
         # Text is compared with text.
         literal = {"type": "literal", "expected": choices if kind.kind == "int" else [str(c) for c in choices]}
         return literal if kind.kind == "enum" else {"type": "chain", "steps": [core_schema(kind, others), literal]}
+    schema = _limited(kind, constraints)
+    if kind.kind == "url":
+        return {"type": "function-wrap", "function": {"type": "no-info", "function": _keep_text}, "schema": schema}
+    if kind.kind == "path":
+        return {"type": "function-after", "function": {"type": "no-info", "function": _make_path}, "schema": schema}
+    return schema
+
+
+def _limited(kind: SettingType, constraints: dict[str, object]) -> dict[str, Any]:
+    schema = dict(KINDS[kind.kind][0])
     if kind.item is not None:
         schema["items_schema" if kind.kind == "list" else "values_schema"] = core_schema(kind.item, {})
     limits = {n: parse_duration(str(limit)) if kind.kind == "duration" else limit for n, limit in constraints.items()}
     if limits.keys() & schema.keys():  # the type's own limits hold too
         return {"type": "chain", "steps": [schema, {"type": schema["type"], **limits}]}
     return schema | limits
+
+
+def _keep_text(text: str, check: Callable[[str], object]) -> str:
+    """A URL stays the text that it was: pydantic's own would end it with a slash, and more."""
+    check(text)
+    return text
+
+
+def _make_path(text: str) -> object:
+    from pathlib import Path
+
+    return Path(text)
 
 
 def parse_duration(text: str) -> Any:

@@ -17,6 +17,7 @@ __all__ = ["main", "parser"]
 _WRITERS = {
     "env-example": "a .env.example: each setting with its type and description, secrets empty",
     "markdown": "a table for people",
+    "python": "a pydantic model for confsvc.load, from a [settings] table",
     "typescript": "declarations for process.env, and the names of secrets",
 }
 
@@ -28,7 +29,7 @@ def parser() -> Parser:
         "Print a JSON Schema of the settings, or write them down for others; with --manifest print the JSON Schema of\n"
         "the manifest itself, with which editors complete and check confsvc.toml. No value is read, and no default of\n"
         "a secret is shown.",
-        "[--manifest | [--env-example | --markdown | --typescript] [-f FILE] [-s MOD:NAME]]",
+        "[--manifest | [--env-example | --markdown | --python | --typescript] [-f FILE] [-s MOD:NAME]]",
     )
     group = made.add_argument_group("what to print")
     group.add_argument("--manifest", action="store_true", help="the JSON Schema of confsvc.toml")

@@ -1,5 +1,6 @@
 """`confsvc schema` writes the settings down for others, from either spelling."""
 
+import json
 import shutil
 import subprocess
 from io import StringIO
@@ -77,6 +78,45 @@ def test_declarations_for_typescript(shop: Project) -> None:
     for line in ("  DATABASE_URL: string;", '  LEVEL: "debug" | "info";', "  NICKNAME?: string;", "  PORT: string;"):
         assert line in done.out.splitlines()
     assert 'export type SecretName = "DATABASE_URL" | "KEY";' in done.out
+
+
+def test_a_model_for_load(shop: Project) -> None:
+    done = shop.run("schema", "--python")
+    assert (done.status, done.err) == (0, "")
+    assert done.out == (
+        '"""Settings for `confsvc.load`, as `confsvc schema --python` wrote them."""\n\n'
+        "from typing import Annotated, Literal\n\n"
+        "from confsvc.fields import Like, SecretUrl\n"
+        "from pydantic import BaseModel, ConfigDict, Field, SecretStr\n\n\n"
+        "class Settings(BaseModel):\n"
+        '    """What the program is configured with."""\n\n'
+        "    model_config = ConfigDict(frozen=True, hide_input_in_errors=True)\n\n"
+        "    database_url: SecretUrl = Field(\n"
+        '        description="DSN of the orders database\\nAsk *ops* | or me",\n'
+        "    )\n"
+        '    port: Annotated[int, Like("port", ge=1024)] = 8080\n'
+        '    level: Literal["debug", "info"] = "info"\n'
+        '    tags: list[str] = ["a b", "it\'s"]\n'
+        "    nickname: str | None = None\n"
+        "    # Its default is a secret, and stays in the manifest.\n"
+        "    key: SecretStr\n"
+    )
+    shop.write({"shop_settings.py": done.out})
+    written = json.loads(shop.run("schema", "-s", "shop_settings:Settings").out)["properties"]
+    table = json.loads(shop.run("schema").out)["properties"]
+    assert list(written) == list(table)
+    assert written["PORT"]["default"] == 8080
+    assert written["DATABASE_URL"]["writeOnly"]
+    shop.write({".env": "DATABASE_URL=https://example.com\nKEY=x\n"})
+    command = ["exec", "-s", "shop_settings:Settings", "--source", "dotenv://.env", "--", "sh", "-c", "echo $PORT $KEY"]
+    assert shop.run(*command).out == "8080 x\n"
+    assert shop.run(*command, env={"PORT": "80"}).status == 65
+
+
+def test_a_class_is_no_table_to_write_a_model_from(shop: Project) -> None:
+    done = shop.run("schema", "--python", "-s", "shop_model:Settings")
+    assert (done.status, done.out) == (64, "")
+    assert done.err == "error: --python writes a model from a [settings] table, and this schema is one already\n"
 
 
 @pytest.mark.parametrize("writer", WRITERS)
