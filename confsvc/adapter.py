@@ -96,12 +96,16 @@ def on_progress(listener: Callable[[str, int], None] | None) -> None:
 
 
 class Deadline:
-    """One moment by which everything must be done, on the monotonic clock."""
+    """One moment by which everything must be done, on the monotonic clock.
 
-    __slots__ = ("at", "seconds")
+    ``hurried`` says that whoever waits has something to fall back on: what was refused is not tried again.
+    """
 
-    def __init__(self, seconds: float) -> None:
+    __slots__ = ("at", "hurried", "seconds")
+
+    def __init__(self, seconds: float, *, hurried: bool = False) -> None:
         self.seconds = seconds
+        self.hurried = hurried
         self.at = time.monotonic() + seconds
 
     def remaining(self) -> float:
@@ -128,10 +132,11 @@ class Document:
     ``content`` is kept as a secret whatever it is. ``secret`` says whether the store it came from holds secrets: then
     every value read from it is one. ``notes`` are warnings for the user, free of values. ``version`` is the store's
     own name of the version read, empty if it has none. ``made_at`` is when that version was made, in seconds since the
-    epoch, None if the store does not say. Where each field has a version of its own, ``parts`` has them.
+    epoch, None if the store does not say. Where each field has a version of its own, ``parts`` has them. ``kept_since``
+    is for documents of the cache: when the store was read.
     """
 
-    __slots__ = ("content", "lease", "made_at", "notes", "parts", "secret", "version")
+    __slots__ = ("content", "kept_since", "lease", "made_at", "notes", "parts", "secret", "version")
 
     def __init__(  # noqa: PLR0913 - a record
         self,
@@ -145,6 +150,7 @@ class Document:
         parts: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
         self.content: Secret[Content] = Secret(content)
+        self.kept_since: float | None = None
         self.version = version
         self.parts = parts
         self.lease = lease
@@ -214,6 +220,10 @@ class Adapter(Protocol):
     ``options`` are the keys its ``[backends.NAME]`` table takes, each with a JSON Schema; ``parameters`` the ``?name=``
     its references take. ``local`` adapters read this machine: their paths may contain ``..``. ``keeps_names`` ones hold
     environment variables, whose names are kept as written. Making one does no I/O.
+
+    An adapter that fills in from the environment what its table leaves open may have ``variables``: the names of those
+    that decide which store is asked, and as whom. None of them holds a credential. What was read where they say
+    something else is never taken from the cache.
     """
 
     options: ClassVar[Mapping[str, Mapping[str, object]]]

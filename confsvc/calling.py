@@ -31,6 +31,8 @@ class Options(TypedDict, total=False):
     override: bool
     timeout: float
     locked: bool | str
+    offline: bool
+    cache: bool
 
 
 def hide(options: Any) -> Secret[Any]:

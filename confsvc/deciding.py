@@ -154,8 +154,9 @@ class Decider:
         return Absent()
 
     def _origin(self, layer: str, reference: Reference, document: Document) -> Origin:
-        found = Origin(layer, str(reference), document.version, self._read_at)
-        return found._replace(lease=document.lease, made_at=document.made_at)
+        since = document.kept_since
+        found = Origin(layer, str(reference), document.version, self._read_at if since is None else since)
+        return found._replace(lease=document.lease, made_at=document.made_at, cached=since is not None)
 
     def _fields(self, source: Source) -> Fields | Failed | None:
         """Return a source's fields, why it cannot be read, or None where it is not there."""
@@ -229,7 +230,8 @@ def _joined(origins: list[Origin], written: Origin) -> Origin:
     return written._replace(
         reference=" ".join(origin.reference for origin in origins if origin.reference),
         version=" ".join(origin.version for origin in origins if origin.version),
-        read_at=next((origin.read_at for origin in origins if origin.read_at), None),
+        read_at=min((origin.read_at for origin in origins if origin.read_at), default=None),
+        cached=any(origin.cached for origin in origins),
         lease=next((origin.lease for origin in origins if origin.lease), None),
         made_at=max((origin.made_at for origin in origins if origin.made_at), default=None),
     )

@@ -14,6 +14,7 @@
     │   ├── Unavailable           69
     │   └── Throttled             75
     ├── DeadlineError             75  silence until the deadline
+    ├── CacheError                75  the cache is to stand in for a backend, and cannot
     ├── InvalidError              65  a value is missing, or does not fit its type
     ├── ResolutionError           the highest-ranking of its problems; an ExceptionGroup of them
     ├── OutputError               73  the output cannot be written
@@ -30,6 +31,7 @@ from typing import Any, ClassVar, NamedTuple, Self
 __all__ = [
     "AdapterError",
     "BadReferenceError",
+    "CacheError",
     "CommandError",
     "ConfsvcError",
     "DeadlineError",
@@ -84,7 +86,7 @@ def exit_status_of(problems: Iterable[Problem]) -> int:
 class ConfsvcError(Exception):
     """The root. ``code`` is stable, ``hint`` says what to do next, ``exit_status`` is what a command ends with."""
 
-    code: ClassVar[str] = "internal"
+    code: str = "internal"
     exit_status: int = 70
     message: str = ""
     _told: Problem | None = None  # where it is one of a group: what the group says of it
@@ -217,6 +219,18 @@ class DeadlineError(ConfsvcError):
 
     code = "deadline"
     exit_status = 75
+
+
+class CacheError(ConfsvcError):
+    """The last known good settings are asked for, and cannot be had. ``code`` is ``cache.`` and the ``reason``."""
+
+    code = "cache"
+    exit_status = 75
+
+    def __init__(self, message: str, *, reason: str = "", hint: str = "") -> None:
+        super().__init__(message, hint=hint)
+        if reason:
+            self.code = f"cache.{reason}"
 
 
 class InvalidError(ConfsvcError):

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 __all__ = ["find_and_load", "make_request"]
 
+_SWITCH = dict.fromkeys(("1", "true", "yes", "on"), True) | dict.fromkeys(("", "0", "false", "no", "off"), False)
+
 
 def find_and_load(file: str = "") -> Manifest:
     """Return the manifest ``file``; else the one CONFSVC_FILE names; else the one found by searching upward.
@@ -47,19 +49,25 @@ def make_request(  # noqa: PLR0913 - one argument for each thing a user can say
     read_all: bool = False,
     by: str = "",
     locked: bool | str = False,
+    offline: bool = False,
+    cache: bool = True,
 ) -> Request:
     """Find and load what is named. ``schema`` is one, or ``package.module:Name``; else the manifest's own.
 
     ``locked`` has exactly the versions read that the lock beside the manifest, or in the file it names, has.
+    ``offline`` is also what CONFSVC_OFFLINE says.
 
     Raises:
         ManifestError: the manifest, the schema, or the lock cannot be had.
-        UsageError: ``sources`` and ``file`` exclude each other.
+        UsageError: ``sources`` and ``file`` exclude each other, or CONFSVC_OFFLINE is neither true nor false.
 
     """
     references = list(sources)
     if references and file:
         raise UsageError("sources and a manifest's file exclude each other: a source needs no manifest")
+    offline = offline or _is_offline(os.environ.get("CONFSVC_OFFLINE", ""))
+    if offline and not cache:
+        raise UsageError("offline and without the cache nothing could be read: one of the two")
     manifest = manifest_of_sources(references, _working_folder()) if references else find_and_load(file)
     target = schema if schema is not None else manifest.schema_target
     if isinstance(target, str):
@@ -78,6 +86,8 @@ def make_request(  # noqa: PLR0913 - one argument for each thing a user can say
         read_all=read_all,
         by=by,
         lock=_lock(locked, manifest) if locked else None,
+        offline=offline,
+        cache=cache,
     )
 
 
@@ -88,6 +98,12 @@ def _lock(locked: bool | str, manifest: Manifest) -> "Lock":
         raise UsageError("a lock belongs to a manifest, and sources alone have none")
     file = locked if isinstance(locked, str) else os.path.join(manifest.directory, FILE)
     return read_lock(file, manifest.project)
+
+
+def _is_offline(text: str) -> bool:
+    if text.lower() not in _SWITCH:
+        raise UsageError("CONFSVC_OFFLINE is neither true nor false", hint="CONFSVC_OFFLINE=1, or unset it")
+    return _SWITCH[text.lower()]
 
 
 def _working_folder() -> str:

@@ -25,6 +25,8 @@ def load(  # noqa: PLR0913 - the options of the command line
     override: bool = False,
     timeout: float = TIMEOUT,
     locked: bool | str = False,
+    offline: bool = False,
+    cache: bool = True,
 ) -> T:
     """Resolve and return a validated ``model``: a pydantic model, a BaseSettings, or a dataclass.
 
@@ -32,6 +34,7 @@ def load(  # noqa: PLR0913 - the options of the command line
     CONFSVC_ENV, else the manifest's default. ``sources`` are references, and need no manifest. ``set`` decides single
     settings, ``override`` keeps the process environment out, and ``timeout`` is in seconds, for everything together.
     ``locked`` reads exactly the versions in the ``confsvc.lock`` beside the manifest, or in the lock that it names.
+    ``offline`` asks no store, and takes what the cache keeps; without ``cache`` that is left alone.
 
     Raises:
         ResolutionError: settings are missing or invalid, or could not be read; it names every one.
@@ -47,6 +50,8 @@ def load(  # noqa: PLR0913 - the options of the command line
         override=override,
         timeout=timeout,
         locked=locked,
+        offline=offline,
+        cache=cache,
     )
     set = None  # noqa: A001 - what it decides must not be in the variables of a frame that an error passes
     hidden = hide(options)
@@ -72,6 +77,8 @@ def resolve(  # noqa: PLR0913 - the options of the command line
     override: bool = False,
     timeout: float = TIMEOUT,
     locked: bool | str = False,
+    offline: bool = False,
+    cache: bool = True,
 ) -> Resolution:
     """Resolve and return an immutable mapping of names to values with origins.
 
@@ -86,6 +93,8 @@ def resolve(  # noqa: PLR0913 - the options of the command line
         override=override,
         timeout=timeout,
         locked=locked,
+        offline=offline,
+        cache=cache,
     )
     set = None  # noqa: A001 - as in ``load``
     hidden = hide(options)

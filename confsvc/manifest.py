@@ -69,6 +69,24 @@ class Manifest:
         """The name that the manifest says is the default, or an empty string."""
         return str(self._data.get("default_environment", ""))
 
+    @property
+    def cache(self) -> bool | None:
+        """Whether the last good settings are to be kept; None where the manifest leaves that open."""
+        written = self._data.get("cache")
+        return written if written is None else written is not False
+
+    @property
+    def cache_max_age(self) -> str:
+        """How old they may be, as written; empty where that is not said."""
+        written = self._data.get("cache")
+        return str(written.get("max_age", "")) if isinstance(written, dict) else ""
+
+    def canonical(self) -> str:
+        """Return everything the manifest says, but for how it is kept: another text where it says something else."""
+        from json import dumps
+
+        return dumps({k: v for k, v in self._data.items() if k != "cache"}, sort_keys=True, default=str)
+
     def place(self, path: KeyPath) -> str:
         """Return ``file:line`` of a key, as near as can be told; the file alone where nothing is near."""
         file, line = self.locate(path)

@@ -10,6 +10,7 @@ from confsvc.manifest_schema import check
 from confsvc.reference import Reference, check_remote_path, is_reference, parse_reference
 from confsvc.schema import UNSET, check_schema
 from confsvc.template import Fill, fill_placeholders, parse_template
+from confsvc.types import parse_duration
 
 __all__ = ["check_manifest", "looks_unresolved", "read_reference"]
 
@@ -24,6 +25,9 @@ def check_manifest(manifest: Manifest) -> Iterator[Finding]:
     if manifest.schema is not None and manifest.schema_target:
         yield ("schema",), "`schema` and `[settings]` say the same thing twice: keep one of them"
     yield from _check_settings(manifest)
+    age = manifest.cache_max_age
+    if age and not _is_above_zero(age):
+        yield ("cache", "max_age"), "`max_age` is not a duration above zero (`30m`, `12h`, `7d`)"
     default = manifest.default_environment
     if default and default not in manifest.environments:
         near = did_you_mean(default, manifest.environments)
@@ -35,6 +39,11 @@ def check_manifest(manifest: Manifest) -> Iterator[Finding]:
             if finding not in seen:  # what is inherited is wrong once
                 seen.add(finding)
                 yield finding
+
+
+def _is_above_zero(text: str) -> bool:
+    found = parse_duration(text)
+    return found is not None and found.total_seconds() > 0
 
 
 def _check_settings(manifest: Manifest) -> Iterator[Finding]:

@@ -25,6 +25,13 @@ _BOOLEAN = {"type": "boolean"}
 _LIMIT = {"type": ["number", "string"]}
 _LENGTH = {"type": "integer", "minimum": 0}
 
+_CACHE: dict[str, Any] = {
+    "type": ["boolean", "object"],
+    "description": "Keep the last good settings, encrypted, for when a store does not answer.",
+    "additionalProperties": False,
+    "properties": {"max_age": {"type": "string", "description": "How old they may be, such as 12h; 24h by default."}},
+}
+
 _SETTING: dict[str, Any] = {
     "type": "object",
     "additionalProperties": False,
@@ -34,6 +41,7 @@ _SETTING: dict[str, Any] = {
         "secret": {"type": "boolean", "description": "Its value is masked everywhere."},
         "required": {"type": "boolean", "description": "Without a value nothing starts. The default is true."},
         "default": {"description": "Used when no layer has the setting."},
+        "max_stale": {"type": "string", "description": "How old it may be where it comes from the cache; 0s is never."},
         "choices": {"type": "array", "items": {"type": ["string", "integer"]}, "minItems": 1},
         "ge": _LIMIT,
         "gt": _LIMIT,
@@ -101,6 +109,7 @@ MANIFEST: dict[str, Any] = {
             "description": "A pydantic model, BaseSettings or dataclass, as `package.module:Name`.",
         },
         "extra": _EXTRA,
+        "cache": _CACHE,
         "settings": {
             "type": "object",
             "patternProperties": {SETTING_NAME: _SETTING},

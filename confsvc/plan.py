@@ -13,7 +13,7 @@ from confsvc.schema import Schema
 from confsvc.template import Fill, parse_template
 from confsvc.types import Raw
 
-__all__ = ["Pin", "Plan", "Source", "Template", "make_plan"]
+__all__ = ["Pin", "Plan", "Source", "Template", "backend_of", "make_plan"]
 
 
 class Source(NamedTuple):
@@ -108,7 +108,7 @@ def make_plan(  # noqa: PLR0913 - everything that decides what is read
     if schema is None or read_all or any(not _certain(name, values) for name in needed):
         sources = tuple(reversed([_source(manifest, environment, entry) for entry in environment.sources]))
         documents.update(dict.fromkeys(source.reference.document for source in sources))
-    backends = {r.scheme: _backend(manifest, environment, r.scheme, environ) for r in documents}
+    backends = {r.scheme: backend_of(manifest, environment, r.scheme, environ) for r in documents}
     return Plan(environment.name, schema, only, given, process, values, sources, tuple(documents), backends, read_all)
 
 
@@ -180,7 +180,8 @@ def _check_names(
         raise ManifestError(f"the values of `{environment.name}` do not fit the schema", problems)
 
 
-def _backend(manifest: Manifest, environment: Environment, name: str, environ: Mapping[str, str]) -> Backend:
+def backend_of(manifest: Manifest, environment: Environment, name: str, environ: Mapping[str, str]) -> Backend:
+    """Return the backend ``name`` as the environment ``environment`` has it."""
     options = dict(environment.backends.get(name, {}))
     adapter = str(options.pop("adapter", name))
     return Backend(name, adapter, options, manifest.directory, environ)

@@ -16,7 +16,8 @@ class Origin(NamedTuple):
 
     ``layer`` is one of ``default``, ``source``, ``values``, ``environment`` (the process's) and ``set``. ``reference``
     and ``version`` are empty where there is none. ``read_at`` is in seconds since the epoch, None if nothing was read;
-    ``made_at``, in the same, is when the version was made, None if its store does not say.
+    ``made_at``, in the same, is when the version was made, None if its store does not say. ``cached`` says that it was
+    not read now, but kept since then, as its store does not answer.
     ``place`` is the file and line of a value in the manifest, known where `explain` asked for it.
     """
 
@@ -27,12 +28,14 @@ class Origin(NamedTuple):
     place: str = ""
     lease: "Lease | None" = None
     made_at: float | None = None
+    cached: bool = False
 
     def __str__(self) -> str:
         names = {"environment": "process environment", "set": "--set"}
         label = names.get(self.layer, self.layer)
         where = f"{label} {self.reference}" if self.reference else label
-        return f"{where} (version {self.version})" if self.version else where
+        notes = ", ".join([f"version {self.version}"] * bool(self.version) + ["from the cache"] * self.cached)
+        return f"{where} ({notes})" if notes else where
 
 
 class Value:
@@ -122,6 +125,23 @@ class Resolution(Mapping[str, Value]):
 
     def __repr__(self) -> str:
         return f"Resolution({self.environment!r}, settings={list(self._values)})"
+
+    @property
+    def cached_at(self) -> float | None:
+        """When what came from the cache was read from its store, in seconds since the epoch; None where all is new."""
+        origins = [value.origin for value in self._values.values()]
+        return min((o.read_at for o in origins if o.cached and o.read_at is not None), default=None)
+
+    def warning(self, *lines: str) -> "Resolution":
+        """Return the same resolution with ``lines``, which hold no value, among its warnings."""
+        return Resolution(
+            self._values,
+            environment=self.environment,
+            project=self.project,
+            manifest=self.manifest,
+            warnings=(*self.warnings, *lines),
+            undeclared=self.undeclared,
+        )
 
     def environ(self) -> dict[str, str]:
         """Return every setting as the text of an environment variable."""

@@ -15,9 +15,20 @@ from confsvc.schema import Schema
 
 if TYPE_CHECKING:
     from confsvc.audit import Trail
+    from confsvc.cache import Net
     from confsvc.locking import Lock
 
-__all__ = ["TIMEOUT", "Request", "Resolved", "assemble", "plan_request", "recorded", "resolve_request", "trail_for"]
+__all__ = [
+    "TIMEOUT",
+    "Request",
+    "Resolved",
+    "assemble",
+    "net_for",
+    "plan_request",
+    "recorded",
+    "resolve_request",
+    "trail_for",
+]
 
 TIMEOUT = 30.0
 
@@ -26,7 +37,8 @@ class Request(NamedTuple):
     """What is asked for. ``environ`` is the process environment; ``given`` is ``--set``; ``timeout`` is in seconds.
 
     With ``static`` a value that has a lease is a problem: nobody is going to renew it. ``by`` is the command that asks,
-    for the audit trail. With ``lock`` exactly what was locked is read.
+    for the audit trail. With ``lock`` exactly what was locked is read. With ``offline`` no store is asked, and what the
+    cache keeps is all there is; without ``cache`` it is neither used nor written.
     """
 
     manifest: Manifest
@@ -41,6 +53,8 @@ class Request(NamedTuple):
     static: bool = False
     by: str = ""
     lock: "Lock | None" = None
+    offline: bool = False
+    cache: bool = True
 
 
 def resolve_request(request: Request, *, deadline: Deadline | None = None) -> Resolved:
@@ -56,8 +70,14 @@ def resolve_request(request: Request, *, deadline: Deadline | None = None) -> Re
     if trail and (failure := trail.check()):  # before anything is read
         return _refused(failure)
     pool = Pool()
-    fetched = fetch_documents(plan.documents, plan.backends, deadline or Deadline(request.timeout), pool)
-    resolved = recorded(request, assemble(request, plan, fetched))
+    net = net_for(request, plan)
+    deadline = deadline or Deadline(request.timeout)
+    if net is None:
+        resolved = assemble(request, plan, fetch_documents(plan.documents, plan.backends, deadline, pool))
+    else:
+        fetched = fetch_documents(net.wanted, plan.backends, net.deadline(deadline), pool)
+        resolved = net.catch(fetched, lambda found: assemble(request, plan, found)).resolved
+    resolved = recorded(request, resolved)
     if resolved.problems:
         pool.release()
     else:
@@ -112,6 +132,19 @@ def plan_request(request: Request) -> Plan:
     from confsvc.locking.pinning import pin_plan
 
     return pin_plan(plan, request.lock)
+
+
+def net_for(request: Request, plan: Plan) -> "Net | None":
+    """Return what stands in for stores that do not answer; None where that is off. Then nothing of it is imported."""
+    written = request.manifest.cache
+    environ = request.environ
+    is_said = written or environ.get("CONFSVC_CACHE_DIR") or environ.get("CONFSVC_CACHE_KEY_FILE")
+    is_on = bool(is_said) and request.cache and written is not False
+    if not (is_on or request.offline) or not plan.documents:
+        return None
+    from confsvc.cache import open_net
+
+    return open_net(request.manifest, plan, environ, is_on=is_on, offline=request.offline)
 
 
 def assemble(request: Request, plan: Plan, fetched: Fetched) -> Resolved:

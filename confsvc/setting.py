@@ -26,7 +26,10 @@ UNSET = _Unset()
 
 
 class Setting(NamedTuple):
-    """One declared name with a type. ``aliases`` are further names it is looked up by, after its own."""
+    """One declared name with a type. ``aliases`` are further names it is looked up by, after its own.
+
+    ``max_stale`` is how old its value may be where it comes from the cache, in seconds; None is whatever that allows.
+    """
 
     name: str
     type: SettingType = SettingType("str")
@@ -36,6 +39,7 @@ class Setting(NamedTuple):
     default: object = UNSET
     constraints: Mapping[str, object] = {}
     aliases: tuple[str, ...] = ()
+    max_stale: float | None = None
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -66,6 +70,9 @@ def read_setting(name: str, table: Mapping[str, Any]) -> tuple[Setting, list[tup
             if key in allowed and parse_duration(str(limit)) is None
         ]
     default = table.get("default", UNSET)
+    max_stale = parse_duration(str(table["max_stale"])) if "max_stale" in table else None
+    if "max_stale" in table and (max_stale is None or max_stale.total_seconds() < 0):
+        problems.append(("max_stale", "`max_stale` is not a duration (`90s`, `5m`, `1h30m`)"))
     return (
         Setting(
             name,
@@ -75,6 +82,7 @@ def read_setting(name: str, table: Mapping[str, Any]) -> tuple[Setting, list[tup
             description=table.get("description", ""),
             default=default,
             constraints=constraints,
+            max_stale=max_stale.total_seconds() if max_stale is not None else None,
         ),
         problems,
     )

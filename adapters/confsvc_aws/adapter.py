@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 from confsvc.adapter import Backend, Deadline, Description, Outcome, settled
 from confsvc.errors import AdapterError, ConfsvcError, DeadlineError, Malformed
 from confsvc.reference import Reference
-from confsvc_aws.options import OPTIONS, PARAMETER_STORE, SECRETS_MANAGER
+from confsvc_aws.options import OPTIONS, PARAMETER_STORE, SECRETS_MANAGER, VARIABLES
 
 if TYPE_CHECKING:
     from confsvc.external import Cluster, Remote
@@ -28,6 +28,7 @@ class _AwsAdapter(Generic[Name]):
 
     options: ClassVar[Mapping[str, Mapping[str, object]]] = OPTIONS
     parameters: ClassVar[frozenset[str]] = frozenset()
+    variables: ClassVar[frozenset[str]] = VARIABLES
     local: ClassVar[bool] = False
     keeps_names: ClassVar[bool] = False
     _service: ClassVar[str]

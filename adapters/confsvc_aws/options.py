@@ -1,6 +1,6 @@
 """What a ``[backends.NAME]`` table may hold. Imported whenever a manifest is checked, so it imports nothing."""
 
-__all__ = ["OPTIONS", "PARAMETER_STORE", "SECRETS_MANAGER"]
+__all__ = ["OPTIONS", "PARAMETER_STORE", "SECRETS_MANAGER", "VARIABLES"]
 
 _TEXT: dict[str, object] = {"type": "string"}
 
@@ -18,3 +18,6 @@ OPTIONS: dict[str, dict[str, object]] = {
 
 SECRETS_MANAGER = frozenset({"stage", "version"})
 PARAMETER_STORE = frozenset({"label", "recursive", "version"})
+
+_ENDPOINTS = ("AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_SECRETS_MANAGER", "AWS_ENDPOINT_URL_SSM")
+VARIABLES = frozenset({"AWS_DEFAULT_REGION", "AWS_PROFILE", "AWS_REGION", "AWS_ROLE_ARN", *_ENDPOINTS})

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from confsvc.adapter import Backend, Deadline, Description, Outcome, compact_json, settled
 from confsvc.errors import AdapterError, ConfsvcError, Malformed, NotFound
 from confsvc.reference import Reference
-from confsvc_gcp.options import OPTIONS, PARAMETERS
+from confsvc_gcp.options import OPTIONS, PARAMETERS, VARIABLES
 
 if TYPE_CHECKING:
     from confsvc.external import Cluster, Remote
@@ -23,6 +23,7 @@ class SecretManagerAdapter:
 
     options: ClassVar[Mapping[str, Mapping[str, object]]] = OPTIONS
     parameters: ClassVar[frozenset[str]] = PARAMETERS
+    variables: ClassVar[frozenset[str]] = VARIABLES
     local: ClassVar[bool] = False
     keeps_names: ClassVar[bool] = False
 

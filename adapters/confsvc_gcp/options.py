@@ -1,6 +1,6 @@
 """What a ``[backends.NAME]`` table may hold. Imported whenever a manifest is checked, so it imports nothing."""
 
-__all__ = ["OPTIONS", "PARAMETERS"]
+__all__ = ["OPTIONS", "PARAMETERS", "VARIABLES"]
 
 _TEXT: dict[str, object] = {"type": "string"}
 
@@ -25,3 +25,4 @@ OPTIONS: dict[str, dict[str, object]] = {
 }
 
 PARAMETERS = frozenset({"filter", "location", "prefix", "version"})
+VARIABLES = frozenset({"GCLOUD_PROJECT", "GOOGLE_APPLICATION_CREDENTIALS", "GOOGLE_CLOUD_PROJECT"})

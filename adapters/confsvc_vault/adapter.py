@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, ClassVar, TypeVar
 from confsvc.adapter import Backend, Deadline, Description, Lease, Outcome, settled
 from confsvc.errors import AdapterError, DeadlineError, Malformed
 from confsvc.reference import Reference
-from confsvc_vault.options import OPTIONS, PARAMETERS
+from confsvc_vault.options import OPTIONS, PARAMETERS, VARIABLES
 
 if TYPE_CHECKING:
     from confsvc.external import Cluster, Remote
@@ -24,6 +24,7 @@ class VaultAdapter:
 
     options: ClassVar[Mapping[str, Mapping[str, object]]] = OPTIONS
     parameters: ClassVar[frozenset[str]] = PARAMETERS
+    variables: ClassVar[frozenset[str]] = VARIABLES
     local: ClassVar[bool] = False
     keeps_names: ClassVar[bool] = False
 

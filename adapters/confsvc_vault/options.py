@@ -1,6 +1,6 @@
 """What a ``[backends.NAME]`` table may hold. Imported whenever a manifest is checked, so it imports nothing."""
 
-__all__ = ["AUTH_KEYS", "METHODS", "OPTIONS", "PARAMETERS"]
+__all__ = ["AUTH_KEYS", "METHODS", "OPTIONS", "PARAMETERS", "VARIABLES"]
 
 # Any text may be given as it is, as { env = "NAME" } or as { file = "PATH" }.
 _TEXT: dict[str, object] = {
@@ -65,3 +65,5 @@ OPTIONS: dict[str, dict[str, object]] = {
 }
 
 PARAMETERS = frozenset({"namespace", "version"})
+
+VARIABLES = frozenset(f"{tool}_{name}" for tool in ("BAO", "VAULT") for name in ("ADDR", "AGENT_ADDR", "NAMESPACE"))

@@ -170,6 +170,7 @@ def _data(value: Value) -> dict[str, object]:
         "version": origin.version,
         "place": origin.place,
         "read_at": origin.read_at,
+        "cached": origin.cached,
         "shadows": [{"layer": low.layer, "reference": low.reference} for low in value.shadowed],
     }
 
@@ -179,4 +180,8 @@ def _age(origin: Origin) -> str:
     if origin.read_at is None:
         return ""
     seconds = max(0, round(time.time() - origin.read_at))
-    return f"{seconds} s"
+    if not origin.cached:
+        return f"{seconds} s"
+    from confsvc.cache.moments import age_text
+
+    return f"{age_text(seconds)}, from the cache"

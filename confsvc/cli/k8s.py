@@ -51,6 +51,7 @@ def main(argv: list[str]) -> int:
     args = parser().parse_args(argv)
     _check(args)
     without_others = {"source": [], "set": [], "override": True, "timeout": None}
+    without_others |= {"offline": False, "no_cache": False}
     request = request_of(argparse.Namespace(**vars(args), **without_others))
     plan = plan_request(request)
     is_cluster_wide = args.store_kind == CLUSTER_WIDE

@@ -71,6 +71,9 @@ class Parser(argparse.ArgumentParser):
         group.add_argument("--only", metavar="A,B", action="append", default=[], help="resolve these settings alone")
         group.add_argument("--override", action="store_true", help="the process environment decides nothing")
         group.add_argument("--timeout", metavar="TIME", help=f"for everything together, default {TIMEOUT:g}s")
+        caching = group.add_mutually_exclusive_group()
+        caching.add_argument("--offline", action="store_true", help="ask no store: the last good settings are used")
+        caching.add_argument("--no-cache", action="store_true", help="neither use nor write the last good settings")
 
     def lock_options(self) -> None:
         """Add what reads exactly the versions that a lock has."""
@@ -132,6 +135,8 @@ def request_of(args: argparse.Namespace, *, read_all: bool = False) -> Request:
         read_all=read_all,
         by=args.by,
         locked=lock_file or getattr(args, "locked", False),
+        offline=args.offline,
+        cache=not args.no_cache,
     )
 
 

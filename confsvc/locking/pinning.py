@@ -130,13 +130,15 @@ def _assembled(one: Pin, outcomes: Mapping[str, Document | ConfsvcError]) -> Doc
         if not isinstance(found, Document):
             return found
         documents[part] = found
-    return Document(
+    made = Document(
         {part: found.content.reveal() for part, found in documents.items()},
         version=one.version,
         secret=any(found.secret for found in documents.values()),
         notes=[note for found in documents.values() for note in found.notes],
         parts={part: found.version for part, found in documents.items()},
     )
+    made.kept_since = min((found.kept_since for found in documents.values() if found.kept_since), default=None)
+    return made
 
 
 def _there(outcome: Document | ConfsvcError) -> Document | ConfsvcError:

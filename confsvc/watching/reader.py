@@ -31,11 +31,11 @@ class Reader:
     It is not for several threads at once.
     """
 
-    def __init__(self, plan: Plan, pool: Pool, upstream: Upstream | None = None) -> None:
+    def __init__(self, plan: Plan, pool: Pool, direct: Direct, upstream: Upstream | None = None) -> None:
         self._plan = plan
         self._pool = pool
-        self._direct = Direct(plan, pool)
-        self._upstream = upstream or self._direct
+        self._direct = direct
+        self._upstream = upstream or direct
         self._signatures: dict[Reference, Signature | None] = {}
         self._paths = {reference: self._paths_of(reference) for reference in plan.documents}
         self._undescribed: set[Reference] = set()
@@ -52,6 +52,14 @@ class Reader:
         self.seen = {reference: seen for reference, seen in other.seen.items() if not other.is_leased(reference)}
         self._signatures = {r: signed for r, signed in other._signatures.items() if r in self.seen}  # noqa: SLF001
         self._undescribed = set(other._undescribed)  # noqa: SLF001
+
+    def stand_in(self, kept: Fetched) -> None:
+        """Take what was ``kept`` for what was seen. What could not be reached is failing, until it can be."""
+        for reference, outcome in kept.items():
+            seen = self.seen[reference]
+            if isinstance(seen, _SILENCE):
+                self.failing[reference] = seen
+            self.seen[reference] = outcome
 
     def is_local(self, reference: Reference) -> bool:
         """Whether ``reference`` is read from this machine's files."""

@@ -6,19 +6,19 @@ from collections.abc import Callable, Iterable, Mapping
 from math import inf
 from typing import NamedTuple
 
-from confsvc.adapter import lasting_clock
+from confsvc.adapter import Deadline, lasting_clock
 from confsvc.errors import Problem
 from confsvc.fetching import Pool
 from confsvc.plan import Plan
 from confsvc.reference import Reference
 from confsvc.resolution import Resolution, Value
-from confsvc.resolver import Request, Resolved, assemble, plan_request, recorded
+from confsvc.resolver import Request, Resolved, assemble, net_for, plan_request, recorded
 from confsvc.watching.events import Changed, Event, Outage, Recovered, Rejected
 from confsvc.watching.files import FileAlarm
 from confsvc.watching.leases import Leases
 from confsvc.watching.pace import Gate, Pace
 from confsvc.watching.reader import Reader
-from confsvc.watching.upstream import Direct, Upstream
+from confsvc.watching.upstream import Direct, Offline, Upstream
 
 __all__ = ["Share", "Watcher"]
 
@@ -27,6 +27,7 @@ Share = Callable[[Request, Plan, Upstream], Upstream]
 _LOCAL = 1.0  # seconds between two looks at files that no alarm is set on
 _FRESH = 1.0  # seconds for which what was read for somebody else is as good as read now
 _LONGEST = 8  # times the interval: how far apart the looks get while nobody answers
+_KEEP_AGAIN = 600.0  # seconds after which what has not changed is kept anew, as it is that much younger
 
 
 class _Waiting(NamedTuple):
@@ -50,8 +51,11 @@ class Watcher:
         self._plan = plan_request(request)
         self._pool = Pool(keeps=True)
         self._share = share
-        self._upstream = share(request, self._plan, Direct(self._plan, self._pool)) if share else None
-        self._reader = Reader(self._plan, self._pool, self._upstream)
+        self._net = net_for(request, self._plan)
+        self._kept_at = float("-inf")
+        self._direct = Direct(self._plan, self._pool)
+        self._upstream = self._upstream_of(share)
+        self._reader = Reader(self._plan, self._pool, self._direct, self._upstream)
         self._leases = Leases(self._plan, self._pool)
         self._gate = Gate(pace)
         self._has_alarm = alarm
@@ -81,8 +85,12 @@ class Watcher:
     def attempt(self) -> Resolved:
         """Resolve for the first time, as far as possible. Where something is wrong, what was leased is given back."""
         now = lasting_clock()
-        self._reader.read(self._plan.documents, self._request.timeout, _FRESH)
-        resolved = recorded(self._request, assemble(self._request, self._plan, self._reader.seen))
+        deadline = Deadline(self._request.timeout)
+        deadline = self._net.deadline(deadline) if self._net else deadline
+        self._direct.hurried = deadline.hurried
+        self._reader.read(self._plan.documents, deadline.seconds, _FRESH)
+        self._direct.hurried = False
+        resolved = recorded(self._request, self._first(now))
         if resolved.problems:
             self.close()
             return resolved
@@ -92,6 +100,17 @@ class Watcher:
             self._alarm = FileAlarm(self._reader.files, self._wake_up)
         self._plan_looks(lasting_clock())
         return resolved
+
+    def _first(self, now: float) -> Resolved:
+        """Return what comes of the first reading, or of what was kept where that was silence."""
+        if self._net is None:
+            return assemble(self._request, self._plan, self._reader.seen)
+        caught = self._net.catch(self._reader.seen, lambda found: assemble(self._request, self._plan, found))
+        if caught.used:
+            self._reader.stand_in({reference: caught.fetched[reference] for reference in self._net.remote})
+        else:
+            self._kept_at = now
+        return caught.resolved
 
     def successor(self) -> "Watcher":
         """Return a watcher that goes on in a forked process, where no thread of ours runs and no connection is ours.
@@ -156,18 +175,27 @@ class Watcher:
             self._upstream.close()
         self._pool.release()
 
+    def _upstream_of(self, share: Share | None) -> Upstream | None:
+        """Return what is asked in the place of the backends; None where these are."""
+        if self._net and self._net.offline:
+            return Offline(self._net, self._direct)
+        return share(self._request, self._plan, self._direct) if share else None
+
     def _wake_up(self) -> None:
         self._wake.set()
 
     def step(self, tell: Callable[[Event], None], *, is_woken: bool = False) -> None:
         """Do what is due: look, read, renew, tell. ``is_woken``: something happened to a file."""
         now = lasting_clock()
+        is_whole = self._is_poked or now >= self._next_look
         moved = self._look(now, is_woken=is_woken)
         ended = self._renew()
         expires = self._leases.ends(ended)
         # As old as what was looked at may have been: else what was just found to be another would be read twice.
         self._read(dict.fromkeys([*moved, *ended]), now, self._pace.interval / 2 + lasting_clock() - now)
         self._weigh(tell, expires)
+        if is_whole:
+            self._keep(moved, now)
         if self._waiting and self._gate.opens() <= lasting_clock():
             self._hand_over(tell)
         self._plan_looks(now)
@@ -177,8 +205,11 @@ class Watcher:
         now = lasting_clock()
         suspects = self._leases.suspect(self._request.timeout, self._pace.interval)
         plain = [reference for reference in self._plan.documents if not self._reader.is_leased(reference)]
+        if self._net:
+            self._net.again()
         self._read([*plain, *suspects], now, _FRESH)
         self._weigh(tell, inf)
+        self._keep(plain, now)
         self._hand_over(tell)
         self._plan_looks(now)
 
@@ -189,6 +220,18 @@ class Watcher:
             self._leases.take(self._reader.seen, now)
             self._unjudged += wanted
 
+    def _keep(self, moved: Iterable[Reference], now: float) -> None:
+        """Keep what is good, for a start while nobody answers; ``now`` all of it was looked at.
+
+        What nobody could look at, or what is no valid set, leaves what is kept as it is.
+        """
+        net = self._net
+        if net is None or self._reader.failing or self._rejected or self._unjudged:
+            return
+        if now - self._kept_at >= _KEEP_AGAIN or any(reference in net.remote for reference in moved):
+            net.keep(self._reader.seen)
+            self._kept_at = now
+
     def _weigh(self, tell: Callable[[Event], None], expires: float) -> None:
         """Tell what cannot be read, and judge what was: while something is missing, a set is half new and half old."""
         self._tell_of_outages(tell)
@@ -198,6 +241,8 @@ class Watcher:
     def _look(self, now: float, *, is_woken: bool) -> list[Reference]:
         """Return what moved, as far as it is time to look."""
         if self._is_poked or now >= self._next_look:
+            if self._net:
+                self._net.again()
             self._is_poked = False
             self._next_look = self._next_local = 0.0
             return self._reader.moved(self._request.timeout, self._pace.interval / 2)

@@ -49,6 +49,7 @@ def test_every_error_and_no_other_is_public() -> None:
     public = {name for name in confsvc.__all__ if name in DEFINED}
     assert public | {
         "BadReferenceError",
+        "CacheError",
         "CommandError",
         "InternalError",
         "OutputError",

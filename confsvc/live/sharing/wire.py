@@ -8,7 +8,8 @@ from collections.abc import Mapping
 from json import dumps, loads
 from typing import Any, NamedTuple
 
-from confsvc.adapter import Description, Document, compact_json, parse_json
+from confsvc.adapter import Description, Document
+from confsvc.carrying import pack, unpack
 from confsvc.errors import AdapterError, ConfsvcError, DeadlineError
 
 __all__ = ["Channel", "WireError", "decode", "encode"]
@@ -78,17 +79,8 @@ def encode(outcome: object) -> object:
         return ["error", outcome.code, outcome.message, outcome.hint] if outcome.code in _ERRORS else None
     if isinstance(outcome, Description):
         return ["description", outcome.version, outcome.time, outcome.state, dict(outcome.custom)]
-    if not isinstance(outcome, Document) or outcome.lease is not None:
-        return None
-    content = outcome.content.reveal()
-    kind, text = ("text", content) if isinstance(content, str) else ("bytes", "")
-    if isinstance(content, bytes):
-        text = content.hex()
-    elif isinstance(content, Mapping):
-        if not _is_json(content):
-            return None
-        kind, text = "fields", compact_json(content)
-    return ["document", kind, text, outcome.version, outcome.secret, list(outcome.notes)]
+    packed = pack(outcome) if isinstance(outcome, Document) else None
+    return ["document", *packed] if packed else None
 
 
 def decode(said: Any) -> Document | Description | ConfsvcError | None:
@@ -101,19 +93,7 @@ def decode(said: Any) -> Document | Description | ConfsvcError | None:
         return _ERRORS[code](message, hint=hint)
     if what == "description":
         return Description(*parts)
-    kind, text, version, secret, notes = parts
-    content: Any = bytes.fromhex(text) if kind == "bytes" else text
-    if kind == "fields":
-        content, _ = parse_json(text)
-    return Document(content, version=version, secret=secret, notes=notes)
-
-
-def _is_json(value: object) -> bool:
-    if isinstance(value, Mapping):
-        return all(isinstance(key, str) and _is_json(item) for key, item in value.items())
-    if isinstance(value, list | tuple):
-        return all(_is_json(item) for item in value)
-    return value is None or isinstance(value, str | bool | int | float)
+    return unpack(parts)
 
 
 def _receive(connection: socket.socket, length: int) -> bytes:

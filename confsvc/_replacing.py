@@ -1,0 +1,65 @@
+"""A file that is replaced in one step, in a folder that is open: whole or not at all, and past no link."""
+
+import errno
+import os
+from secrets import token_hex
+from stat import S_ISREG
+
+__all__ = ["FOLDER", "NEW", "PREFIX", "replace", "why"]
+
+FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
+NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+PREFIX = ".confsvc-"  # of what is not whole yet
+
+
+def replace(folder: int, name: str, data: bytes, mode: int) -> str:
+    """Put ``data`` into the file ``name``. Returns why that failed, or an empty string.
+
+    It is on the disk before it takes its place, and has it for good before this returns.
+    """
+    temporary = f"{PREFIX}{token_hex(8)}"
+    try:
+        if not _is_replaceable(folder, name):
+            return "something that is not a regular file is in its place"
+        handle = os.open(temporary, NEW, mode=0o600, dir_fd=folder)
+    except OSError as error:
+        return why(error)
+    try:
+        try:
+            _write(handle, data)
+            os.fchmod(handle, mode)
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+        os.rename(temporary, name, src_dir_fd=folder, dst_dir_fd=folder)
+        os.fsync(folder)
+    except OSError as error:
+        _remove(folder, temporary)
+        return why(error)
+    return ""
+
+
+def why(error: OSError) -> str:
+    """Return what the system says, beginning with a small letter."""
+    text = os.strerror(error.errno or errno.EIO)
+    return text[:1].lower() + text[1:]
+
+
+def _is_replaceable(folder: int, name: str) -> bool:
+    try:
+        return S_ISREG(os.stat(name, dir_fd=folder, follow_symlinks=False).st_mode)
+    except FileNotFoundError:
+        return True
+
+
+def _write(handle: int, data: bytes) -> None:
+    view = memoryview(data)
+    while view:
+        view = view[os.write(handle, view) :]
+
+
+def _remove(folder: int, name: str) -> None:
+    try:
+        os.unlink(name, dir_fd=folder)
+    except FileNotFoundError:
+        return

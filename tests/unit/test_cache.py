@@ -1,0 +1,302 @@
+"""The last known good settings: kept after each good resolution, and taken where stores say nothing."""
+
+import json
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import confsvc
+from confsvc.adapter import Document, Lease
+from confsvc.cache import counts
+from confsvc.errors import AdapterError, Denied, Malformed, NotFound, Unauthenticated, Unavailable
+from confsvc.testing import MemoryStore, find_leaks, make_canary
+
+MANIFEST = """
+project = "shop"
+cache = true
+[settings]
+PORT = { type = "int" }
+TOKEN = { secret = true }
+[environments.production]
+sources = ["memory://app"]
+[environments.staging]
+sources = ["memory://app"]
+"""
+CANARY = make_canary()
+
+
+class Shop:
+    """A project whose store can be switched off, with a folder for its cache and one for the key."""
+
+    def __init__(self, folder: Path, store: MemoryStore) -> None:
+        self.folder = folder
+        self.store = store
+        self.cache = folder / "cache"
+        self.key = folder / "state" / "confsvc" / "cache.key"
+        self.manifest(MANIFEST)
+
+    def manifest(self, text: str) -> None:
+        (self.folder / "confsvc.toml").write_text(text)
+
+    def resolve(self, environment: str = "production", **options: Any) -> confsvc.Resolution:
+        return confsvc.resolve(environment=environment, **options)
+
+    def fails(self, **options: Any) -> confsvc.ResolutionError:
+        with pytest.raises(confsvc.ResolutionError) as caught:
+            self.resolve(**options)
+        return caught.value
+
+    def file(self) -> Path:
+        """The one file of the cache."""
+        (found,) = self.cache.glob("*.cache")
+        return found
+
+
+@pytest.fixture
+def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, confsvc_memory: MemoryStore) -> Shop:
+    """A shop that has read its settings once, and whose store is then out of reach."""
+    for name in ("DISPLAY", "WAYLAND_DISPLAY", "PORT", "TOKEN"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("CONFSVC_CACHE_DIR", str(tmp_path / "cache"))
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    made = Shop(tmp_path, confsvc_memory)
+    confsvc_memory.put("app", {"port": "80", "token": CANARY, "other": "unused"})
+    made.resolve()
+    confsvc_memory.unavailable()
+    return made
+
+
+AGED = pytest.mark.filterwarnings("ignore:these settings are:confsvc.ConfsvcWarning")
+
+
+def test_a_store_that_says_nothing_is_stood_in_for_and_that_is_said_loudly(shop: Shop) -> None:
+    with pytest.warns(
+        confsvc.ConfsvcWarning, match=r"these settings are \d+ s old, from the cache: unavailable: .*off"
+    ):
+        found = shop.resolve()
+    assert (found["PORT"].reveal(), found["TOKEN"].text) == (80, CANARY)
+    assert found["PORT"].origin.cached
+    assert str(found["PORT"].origin) == "source memory://app (version 1, from the cache)"
+    assert found.cached_at == found["TOKEN"].origin.read_at
+    assert found["TOKEN"].secret
+
+
+def test_what_is_read_now_says_nothing_of_a_cache(shop: Shop) -> None:
+    shop.store.recover()
+    found = shop.resolve()
+    assert found.cached_at is None
+    assert not found["PORT"].origin.cached
+    assert found.warnings == ()
+
+
+def throttled(store: MemoryStore) -> None:
+    store.recover()
+    store.throttle(99)
+
+
+def slow(store: MemoryStore) -> None:
+    store.recover()
+    store.delay = 60.0
+
+
+@AGED
+@pytest.mark.parametrize("silence", [MemoryStore.unavailable, throttled, slow])
+def test_every_kind_of_silence_is_stood_in_for(shop: Shop, silence: Callable[[MemoryStore], None]) -> None:
+    silence(shop.store)
+    began = time.monotonic()
+    assert shop.resolve()["PORT"].reveal() == 80
+    assert time.monotonic() - began < 5  # seconds: with something to fall back on, nobody waits for thirty
+
+
+@pytest.mark.parametrize("answer", [Denied, Unauthenticated, NotFound, Malformed])
+def test_an_answer_is_never_contradicted(shop: Shop, answer: type[AdapterError]) -> None:
+    shop.store.recover()
+    shop.store.fail("app", answer("says the store"))
+    error = shop.fails()
+    assert {problem.code for problem in error.problems} - {"missing"} == {answer.code}
+    assert shop.file().exists()  # one answer, which may be a mistake, takes nothing away
+    shop.store.put("app", {"port": "81", "token": "t"})
+    assert shop.resolve()["PORT"].reveal() == 81
+
+
+def test_a_value_that_is_there_and_invalid_is_never_replaced(shop: Shop) -> None:
+    shop.store.recover()
+    shop.store.put("app", {"port": "none", "token": "t"})
+    assert {problem.code for problem in shop.fails().problems} == {"invalid"}
+    shop.store.unavailable()
+    with pytest.warns(confsvc.ConfsvcWarning):
+        assert shop.resolve()["PORT"].reveal() == 80  # what was invalid was not kept
+
+
+TWO = MANIFEST.replace(
+    '[environments.production]\nsources = ["memory://app"]',
+    '[environments.production]\nsources = ["memory://base", { from = "memory://app", optional = true }]',
+)
+
+
+@pytest.fixture
+def both(shop: Shop) -> Shop:
+    """The same with two documents, both of which were read."""
+    shop.store.recover()
+    shop.manifest(TWO)
+    shop.store.put("base", {"port": "1", "token": "base"})
+    shop.store.put("app", {"port": "2"})
+    shop.resolve()
+    return shop
+
+
+@AGED
+def test_it_is_all_old_or_all_new(both: Shop) -> None:
+    both.store.put("base", {"port": "3", "token": "new"})
+    both.store.fail("app", Unavailable("away"))
+    found = both.resolve()
+    assert {name: value.text for name, value in found.items()} == {"PORT": "2", "TOKEN": "base"}
+
+
+def test_one_answer_is_enough_to_rule_it_out(both: Shop) -> None:
+    both.store.fail("base", Unavailable("away"))
+    both.store.fail("app", Denied("no"))
+    assert {problem.code for problem in both.fails().problems} == {"denied"}
+    both.store.remove("app")
+    both.store.fail("app", NotFound("gone"))
+    error = both.fails()
+    assert {problem.code for problem in error.problems} == {"unavailable"}
+    assert "`memory://app` was answered" in error.problems[0].hint
+
+
+@AGED
+def test_what_was_not_there_then_is_not_there_now(both: Shop) -> None:
+    both.store.remove("app")
+    assert both.resolve()["PORT"].text == "1"
+    both.store.unavailable()
+    assert both.resolve()["PORT"].text == "1"
+
+
+def test_a_silent_document_that_nobody_needs_changes_nothing(both: Shop) -> None:
+    both.store.put("app", {"port": "5", "token": "app"})
+    both.resolve()
+    both.store.fail("base", Unavailable("away"))
+    both.store.put("app", {"port": "6", "token": "app"})
+    assert both.resolve()["PORT"].text == "6"
+
+
+@AGED
+def test_the_process_environment_and_set_win_and_are_checked(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert shop.resolve(set={"PORT": "9"})["PORT"].reveal() == 9
+    monkeypatch.setenv("PORT", "7")
+    assert shop.resolve()["PORT"].reveal() == 7
+    monkeypatch.setenv("PORT", "seven")
+    error = shop.fails()
+    assert {problem.code for problem in error.problems} >= {"invalid"}
+
+
+@AGED
+def test_files_of_this_machine_are_read_as_they_are_now(shop: Shop) -> None:
+    shop.store.recover()
+    shop.manifest(MANIFEST.replace('["memory://app"]', '["memory://app", "dotenv://.env"]', 1))
+    (shop.folder / ".env").write_text("PORT=1\n")
+    shop.resolve()
+    (shop.folder / ".env").write_text("PORT=2\n")
+    shop.store.unavailable()
+    found = shop.resolve()
+    assert found["PORT"].reveal() == 2
+    assert not found["PORT"].origin.cached
+    assert found["TOKEN"].origin.cached
+
+
+def test_no_byte_of_a_value_is_on_the_disk_in_clear(shop: Shop) -> None:
+    everything = b"".join(path.read_bytes() for path in shop.folder.rglob("*") if path.is_file())
+    assert shop.file().read_bytes() in everything
+    assert find_leaks(CANARY, everything) == []
+    assert not any(CANARY.encode()[n : n + 8] in everything for n in range(len(CANARY.encode()) - 8))
+
+
+def test_only_its_owner_may_read_it_and_its_key(shop: Shop) -> None:
+    modes = {path: path.stat().st_mode & 0o7777 for path in (shop.cache, shop.file(), shop.key.parent, shop.key)}
+    assert list(modes.values()) == [0o700, 0o600, 0o700, 0o400]
+
+
+@AGED
+def test_fields_that_nobody_asks_for_are_not_kept(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    opened: list[bytes] = []
+
+    def look(text: bytes) -> Any:
+        opened.append(text)
+        return json.loads(text)
+
+    monkeypatch.setattr("confsvc.cache.store.loads", look)
+    shop.resolve()
+    assert b"unused" not in opened[0]
+    assert CANARY[:20].encode() in opened[0]
+
+
+@AGED
+def test_single_settings_are_served_from_what_was_kept_of_all(shop: Shop) -> None:
+    assert list(shop.resolve(only=["PORT"])) == ["PORT"]
+    shop.store.recover()
+    shop.store.put("app", {"port": "5", "token": "new"})
+    shop.resolve(only=["PORT"])
+    shop.store.unavailable()
+    assert shop.resolve()["TOKEN"].text == "new"
+
+
+@AGED
+def test_what_has_a_lease_is_not_kept(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    leased = Document({"port": "5", "token": CANARY}, lease=Lease("l", 60.0, renewable=True))
+    shop.store.recover()
+    before = shop.file().read_bytes()
+    monkeypatch.setattr(shop.store, "_documents", {"app": leased})
+    assert shop.resolve()["PORT"].reveal() == 5
+    assert shop.file().read_bytes() == before
+
+
+def test_counters_tell_what_was_done(shop: Shop) -> None:
+    before = dict(counts)
+    with pytest.warns(confsvc.ConfsvcWarning):
+        shop.resolve()
+    shop.store.recover()
+    shop.resolve()
+    assert {name: counts[name] - before[name] for name in counts} == {"used": 1, "written": 1, "failed": 0}
+
+
+def test_it_is_off_unless_somebody_says_so(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    shop.store.recover()
+    monkeypatch.delenv("CONFSVC_CACHE_DIR")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(shop.folder / "xdg"))
+    shop.manifest(MANIFEST.replace("cache = true\n", ""))
+    shop.resolve()
+    assert not (shop.folder / "xdg").exists()
+    monkeypatch.setenv("CONFSVC_CACHE_DIR", str(shop.folder / "said"))
+    shop.resolve()
+    assert list((shop.folder / "said").iterdir())
+    shop.manifest(MANIFEST.replace("cache = true\n", "cache = false\n"))
+    monkeypatch.setenv("CONFSVC_CACHE_DIR", str(shop.folder / "not"))
+    shop.resolve()
+    assert not (shop.folder / "not").exists()
+
+
+def test_without_the_cache_nothing_stands_in(shop: Shop) -> None:
+    os.utime(shop.file(), (1, 1))
+    shop.fails(cache=False)
+    shop.store.recover()
+    shop.resolve(cache=False)
+    assert shop.file().stat().st_mtime == 1
+
+
+@AGED
+def test_offline_asks_no_store(shop: Shop) -> None:
+    shop.store.recover()
+    batches = shop.store.batches
+    assert shop.resolve(offline=True)["PORT"].reveal() == 80
+    assert shop.store.batches == batches
+
+
+def test_offline_without_anything_kept_says_why(shop: Shop) -> None:
+    error = shop.fails(environment="staging", offline=True)
+    assert {problem.code for problem in error.problems} == {"cache.missing"}
+    assert error.exit_status == 75
