@@ -4,10 +4,10 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: help setup demo test lint format wheel bench docs lock clean
+.PHONY: help setup demo test test-faults lint format wheel bench docs lock clean
 
 help:  ## show this help
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
 
 setup: $(STAMP)  ## set up .venv
 
@@ -21,8 +21,12 @@ $(STAMP): pyproject.toml requirements/dev.txt
 demo: $(STAMP)  ## run a web service in two environments from one artifact, then see it refused
 	$(BIN)/python examples/exec/demo.py
 
-test: $(STAMP)  ## run the tests
-	$(BIN)/python -m pytest -n auto --dist loadfile
+test: $(STAMP)  ## run the tests, all but those of test-faults
+	$(BIN)/python -m pytest -n auto --dist loadfile --ignore tests/faults
+
+# They wait more than they work: twice as many workers as there are processors.
+test-faults: $(STAMP)  ## run the tests of outages, broken networks and leaks
+	$(BIN)/python -m pytest -n $$(($$(nproc) * 2)) tests/faults
 
 lint: $(STAMP)  ## check style, types and the architecture
 	$(BIN)/ruff check .

@@ -22,6 +22,7 @@ class Exchange:
     """
 
     __slots__ = (
+        "_answered",
         "_deadline",
         "_heard",
         "_origin",
@@ -41,7 +42,7 @@ class Exchange:
         self.alone = call.alone or not self.repeatable or call.method not in _SAFE
         self.attempts = 0
         self.ready_at = 0.0
-        self._spared = False
+        self._spared = self._answered = False
         self._heard: Answer | AdapterError | None = request_problem(call)
 
     @property
@@ -59,7 +60,8 @@ class Exchange:
     @property
     def is_last_try(self) -> bool:
         """Whether there is no further attempt after the present one."""
-        return self.attempts >= self._policy.attempts
+        most = self._policy.attempts
+        return self.attempts >= (most if self._answered else min(most, self._policy.unanswered))
 
     def spare(self) -> bool:
         """Take the present attempt as not made, as the connection was no good to begin with. Once only: false then."""
@@ -77,6 +79,7 @@ class Exchange:
     def hears_answer(self, answer: Answer) -> bool:
         """Take note of ``answer``. Returns whether the call is to be sent again, at ``ready_at``."""
         self._heard = answer
+        self._answered = True
         if not self.repeatable or self.is_last_try or not self._policy.mends(answer):
             return False
         asked = retry_after(answer.headers)

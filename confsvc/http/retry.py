@@ -16,15 +16,17 @@ _DIGITS = frozenset("0123456789")
 class RetryPolicy(NamedTuple):
     """What is tried again, and how often.
 
-    A request is sent at most ``attempts`` times. Those whose method is not in ``methods`` may change something: they
-    are tried again only where nothing of them was sent. An answer with one of ``statuses`` is tried again, unless
-    ``veto`` says that it will not get better (a sealed store, say), and so is one that ``also`` says is worth it, for
-    stores that tell by more than the status. The wait before attempt n is anything from nothing
-    to ``base`` times 2 to the power of n - 2 seconds, ``cap`` at most: many programs that start together must not come
+    A request is sent at most ``attempts`` times, and ``unanswered`` times while nothing at all is heard: a server that
+    is busy may need patience, one that is not there shows it soon. Those whose method is not in ``methods`` may change
+    something: they are tried again only where nothing of them was sent. An answer with one of ``statuses`` is tried
+    again, unless ``veto`` says that it will not get better (a sealed store, say), and so is one that ``also`` says is
+    worth it, for stores that tell by more than the status. The wait before attempt n is anything from nothing to
+    ``base`` times 2 to the power of n - 2 seconds, ``cap`` at most: many programs that start together must not come
     back together.
     """
 
     attempts: int = 4
+    unanswered: int = 4
     base: float = 0.25
     cap: float = 2.0
     methods: frozenset[str] = frozenset({"GET", "HEAD", "LIST"})

@@ -4,8 +4,13 @@ import socket
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from functools import partial
 
 import pytest
+
+from servers import bao, gcp, moto
+
+__all__ = ["bao", "gcp", "moto"]
 
 Handle = Callable[[socket.socket, bytes], None]
 Serve = Callable[[Handle], tuple[int, list[bytes]]]
@@ -40,12 +45,12 @@ def converse(connection: socket.socket, handle: Handle, requests: list[bytes]) -
                 return
 
 
-def accept(listener: socket.socket, handle: Handle, requests: list[bytes]) -> None:
+def accept(listener: socket.socket, answer: Callable[[socket.socket], None]) -> None:
     """Take connections until ``listener`` is shut down, each in a thread of its own."""
     with suppress(OSError):
         while True:
             connection, _ = listener.accept()
-            threading.Thread(target=converse, args=(connection, handle, requests), daemon=True).start()
+            threading.Thread(target=answer, args=(connection,), daemon=True).start()
 
 
 @pytest.fixture
@@ -60,7 +65,8 @@ def serve() -> Iterator[Serve]:
         listener = socket.create_server(("127.0.0.1", 0), backlog=128)
         listeners.append(listener)
         requests: list[bytes] = []
-        threading.Thread(target=accept, args=(listener, handle, requests), daemon=True).start()
+        answer = partial(converse, handle=handle, requests=requests)
+        threading.Thread(target=accept, args=(listener, answer), daemon=True).start()
         return listener.getsockname()[1], requests
 
     yield start
@@ -68,3 +74,19 @@ def serve() -> Iterator[Serve]:
         with suppress(OSError):
             listener.shutdown(socket.SHUT_RDWR)
         listener.close()
+
+
+@pytest.fixture
+def echo() -> Iterator[int]:
+    """Return the port of a server that sends back what it hears, whatever it is."""
+
+    def answer(connection: socket.socket) -> None:
+        with suppress(OSError), connection:
+            while data := connection.recv(65536):
+                connection.sendall(data)
+
+    with socket.create_server(("127.0.0.1", 0), backlog=128) as listener:
+        threading.Thread(target=accept, args=(listener, answer), daemon=True).start()
+        yield listener.getsockname()[1]
+        with suppress(OSError):
+            listener.shutdown(socket.SHUT_RDWR)
