@@ -12,7 +12,7 @@ from confsvc.manifest_schema import MANIFEST, check
 from confsvc.schema import TableSchema
 from confsvc.setting import Setting, read_setting
 
-__all__ = ["load_manifest"]
+__all__ = ["load_manifest", "parse_manifest"]
 
 
 def load_manifest(file: str) -> Manifest:
@@ -31,7 +31,25 @@ def load_manifest(file: str) -> Manifest:
         check_owner(overlay, trusted=os.stat(file).st_uid)
         texts["overlay"] = _read(overlay)
         data = _merge(data, texts["overlay"].data)
-    manifest = Manifest(data, file=file, directory=directory, texts=texts)
+    return _checked(Manifest(data, file=file, directory=directory, texts=texts), texts)
+
+
+def parse_manifest(text: str, name: str, directory: str) -> Manifest:
+    """Read a manifest that is no file here, such as one of another revision: ``name`` is what messages call it.
+
+    There is no overlay. Paths are relative to ``directory``.
+
+    Raises:
+        ManifestError: anything is wrong with it.
+
+    """
+    found = _text(name, text)
+    return _checked(Manifest(found.data, file=name, directory=directory, texts={"base": found}), {"base": found})
+
+
+def _checked(manifest: Manifest, texts: Mapping[str, Text]) -> Manifest:
+    """Return ``manifest`` with its schema, once all of it was checked."""
+    data = manifest.data
     problems = [(path, message) for text in texts.values() for path, message in check(text.data, MANIFEST)]
     settings = _read_settings(data.get("settings"), problems)
     _raise(manifest, problems)
@@ -62,9 +80,12 @@ def _raise(manifest: Manifest, problems: list[tuple[KeyPath, str]]) -> None:
 
 
 def _read(file: str) -> Text:
+    return _text(file, read_limited(file))
+
+
+def _text(file: str, text: str) -> Text:
     import tomllib
 
-    text = read_limited(file)
     reason = ""
     data: Any = {}
     try:
@@ -77,7 +98,7 @@ def _read(file: str) -> Text:
         reason = "an integer has too many digits"
     if reason:
         raise ManifestError(f"`{display(file)}` is not TOML: {_lower(reason)}")
-    prefix = ("tool", "confsvc") if os.path.basename(file) == PYPROJECT else ()
+    prefix = ("tool", "confsvc") if os.path.basename(file).rpartition(":")[2] == PYPROJECT else ()
     for key in prefix:
         data = data.get(key) if isinstance(data, dict) else None
     if not isinstance(data, dict):

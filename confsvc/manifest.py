@@ -55,6 +55,11 @@ class Manifest:
         self.schema: TableSchema | None = None
 
     @property
+    def data(self) -> Mapping[str, Any]:
+        """What is written, the overlay merged in."""
+        return self._data
+
+    @property
     def project(self) -> str:
         """The project's name, or an empty string."""
         return str(self._data.get("project", ""))

@@ -20,6 +20,7 @@ COMMANDS = {
     "k8s": "manifests for an operator that reads the stores itself; prints no value",
     "render": "a file for each setting, all changed at once",
     "lock": "write down which versions were read, for --locked; what moved since",
+    "compat": "would the old version start on the new configuration, and the new on the old?",
     "fingerprint": "a digest that changes when the configuration does; prints no value",
     "watch": "stay, and tell of every change by names and versions; run a hook for it",
     "init": "write a manifest from an existing .env",
