@@ -4,6 +4,7 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+import confsvc
 from confsvc.adapter import Adapter, Backend, Deadline, Description, Document
 from confsvc.errors import ConfsvcError, DeadlineError, InternalError
 from confsvc.reference import Reference
@@ -27,6 +28,12 @@ def make_adapter(backend: Backend) -> Adapter:
     return adapter_class(backend.adapter)(backend)
 
 
+def _make_to_ask(backend: Backend) -> Adapter:
+    if confsvc._guard is not None:  # noqa: SLF001 - ours
+        confsvc._guard(backend, adapter_class(backend.adapter))  # noqa: SLF001
+    return make_adapter(backend)
+
+
 class Pool:
     """Adapters, one for each backend, made when first needed.
 
@@ -34,7 +41,7 @@ class Pool:
     documents have leases stays until `close` or `release` says whether anybody is going to use them.
     """
 
-    def __init__(self, make: Make = make_adapter, *, keeps: bool = False) -> None:
+    def __init__(self, make: Make = _make_to_ask, *, keeps: bool = False) -> None:
         self._make = make
         self._keeps = keeps
         self._open: dict[str, Adapter] = {}

@@ -42,6 +42,11 @@ def unregister(name: str) -> None:
     _registered.pop(name, None)
 
 
+def is_registered(name: str) -> bool:
+    """Tell whether ``name`` was registered in this process."""
+    return name in _registered
+
+
 def known_adapters() -> list[str]:
     """Return the names of all adapters that can be found here, sorted; imports none of them."""
     return sorted({*BUILTIN, *_registered, *(name for name, _, _ in _installed())})

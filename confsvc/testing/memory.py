@@ -3,8 +3,10 @@
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from math import inf
 from typing import ClassVar
 
+from confsvc import registry
 from confsvc.adapter import Backend, Content, Deadline, Description, Document, Outcome
 from confsvc.errors import AdapterError, NotFound, Throttled, Unavailable
 from confsvc.reference import Reference
@@ -28,10 +30,10 @@ class MemoryStore:
         self.delay = 0.0
         self._documents: dict[str, Document] = {}
         self._kept: dict[tuple[str, str], Document] = {}
+        self._stands_in_for: set[str] = set()
         self._versions: Counter[str] = Counter()
-        self._failures: dict[str, AdapterError] = {}
-        self._is_down = False
-        self._throttles = 0
+        self._failures: dict[str, _Failure] = {}
+        self._all: _Failure | None = None
 
     def put(
         self, path: str, content: Content, *, version: str = "", secret: bool = True, parts: Mapping[str, str] = _NONE
@@ -53,24 +55,44 @@ class MemoryStore:
         """Forget a document: it is not found any more."""
         self._documents.pop(path, None)
 
-    def fail(self, path: str, error: AdapterError) -> None:
-        """Answer every read of ``path`` with ``error``, until it is ``put`` again."""
-        self._failures[path] = error
+    def fail(self, path: str, error: AdapterError, *, times: int = 0) -> None:
+        """Answer the next ``times`` reads of ``path`` with ``error``; with 0 every one, until it is ``put`` again."""
+        self._failures[path] = _Failure(error, times)
 
-    def unavailable(self) -> None:
-        """Answer every read with ``Unavailable``, until ``recover``."""
-        self._is_down = True
+    def unavailable(self, *, times: int = 0) -> None:
+        """Answer the next ``times`` reads with ``Unavailable``; with 0 every one, until ``recover``."""
+        self._all = _Failure(Unavailable("the store is switched off"), times)
 
     def throttle(self, times: int) -> None:
         """Answer the next ``times`` reads with ``Throttled``."""
-        self._throttles = times
+        self._all = _Failure(Throttled("the store asks for patience"), times) if times else None
 
     def recover(self) -> None:
         """Undo every failure."""
         self._failures.clear()
-        self._is_down = False
-        self._throttles = 0
+        self._all = None
         self.delay = 0.0
+
+    def stand_in_for(self, *adapters: str) -> None:
+        """Be read in the place of ``adapters``: ``vault://secret/shop`` is the document ``secret/shop`` here.
+
+        A service's own manifest can be tested so. With the fixture ``confsvc_memory`` it ends with the test.
+
+        Raises:
+            ManifestError: there is no such adapter.
+
+        """
+        for name in adapters:
+            real = registry.adapter_class(name)
+            like = {"options": real.options, "parameters": real.parameters, "keeps_names": real.keeps_names}
+            registry.register(name, type("MemoryAdapter", (MemoryAdapter,), {**like, "store": self}))
+            self._stands_in_for.add(name)
+
+    def close(self) -> None:
+        """Stand in for nobody any more."""
+        for name in self._stands_in_for:
+            registry.unregister(name)
+        self._stands_in_for.clear()
 
     def destroy(self, path: str, version: str) -> None:
         """Forget one version of a document for good."""
@@ -88,17 +110,27 @@ class MemoryStore:
         return Description(found.version) if isinstance(found, Document) else found
 
     def _answer(self, path: str, version: str) -> Outcome:
-        if self._is_down:
-            return Unavailable("the store is switched off")
-        if self._throttles:
-            self._throttles -= 1
-            return Throttled("the store asks for patience")
-        failure = self._failures.get(path)
-        if failure is not None:
-            return type(failure)(failure.message, hint=failure.hint)
+        for failure in (self._all, self._failures.get(path)):
+            if failure is not None and (error := failure.next()):
+                return error
         if version and path in self._documents:
             return self._kept.get((path, version)) or NotFound(f"`{path}` has no version {version}")
         return self._documents.get(path) or NotFound(f"`{path}` is not in the store")
+
+
+class _Failure:
+    """An answer that is given some times, or always."""
+
+    def __init__(self, error: AdapterError, times: int) -> None:
+        self._error = error
+        self._left = times or inf
+
+    def next(self) -> AdapterError | None:
+        """Return the error, a new one each time; None where it was given often enough."""
+        if self._left <= 0:
+            return None
+        self._left -= 1
+        return type(self._error)(self._error.message, hint=self._error.hint)
 
 
 class MemoryAdapter:

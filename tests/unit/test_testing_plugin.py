@@ -12,7 +12,7 @@ import pytest
 import confsvc
 import confsvc.testing
 from confsvc import registry
-from confsvc.errors import Denied, Throttled
+from confsvc.errors import Denied, Malformed, Throttled
 from confsvc.testing import MemoryStore
 
 MODULES = """
@@ -145,3 +145,135 @@ def test_settings_are_decided_for_one_test(
 
 def test_without_the_fixture_there_is_no_store() -> None:
     assert not registry.is_known("memory")
+
+
+def test_a_failure_may_pass_after_some_reads(confsvc_memory: MemoryStore, resolve: Resolve) -> None:
+    confsvc_memory.put("shop", {"token": "x"})
+    confsvc_memory.fail("shop", Malformed("half written"), times=1)
+    assert problem(resolve) == "malformed"
+    assert resolve()["TOKEN"].text == "x"
+    confsvc_memory.unavailable(times=2)
+    assert [problem(resolve), problem(resolve)] == ["unavailable", "unavailable"]
+    assert resolve()["TOKEN"].text == "x"
+
+
+def test_the_store_stands_in_for_a_backend_of_the_services_own_manifest(
+    confsvc_memory: MemoryStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / ".git").mkdir()
+    (tmp_path / "confsvc.toml").write_text(
+        "[settings]\nTOKEN = { secret = true }\n"
+        "[backends.vault]\naddress = 'https://vault.example.com'\nauth = { method = 'approle', role_id = 'x' }\n"
+        "[environments.app.values]\nTOKEN = '${vault://secret/shop?version=3#token}'\n"
+    )
+    monkeypatch.chdir(tmp_path)
+    confsvc_memory.stand_in_for("vault", "aws-sm")
+    confsvc_memory.put("secret/shop", {"token": "x"}, version="3")
+    assert confsvc.resolve()["TOKEN"].text == "x"
+    confsvc_memory.fail("secret/shop", Denied("not for you"))
+    assert problem(confsvc.resolve) == "denied"
+    confsvc_memory.close()
+    assert not registry.is_registered("vault")
+
+
+def test_settings_that_are_no_text_are_what_json_has_and_none_takes_one_away(
+    confsvc_settings: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TOKEN", "x")
+    confsvc_settings(PORT=80, DEBUG=True, TAGS=["a", 1], TOKEN=None, NOT_THERE=None)
+    found = [os.environ.get(name) for name in ("PORT", "DEBUG", "TAGS", "TOKEN")]
+    assert found == ["80", "true", '["a",1]', None]
+
+
+REAL = """
+import threading
+import pytest
+import confsvc
+import confsvc.registry
+
+SOURCES = {"sources": ["vault://secret/shop"], "timeout": 0.5}
+
+def test_refused():
+    confsvc.resolve(**SOURCES)
+
+def test_swallowed():
+    try:
+        confsvc.resolve(**SOURCES)
+    except BaseException:
+        pass
+
+def test_in_a_thread():
+    def run():
+        try:
+            confsvc.resolve(**SOURCES)
+        except confsvc.ConfsvcError:
+            pass
+    thread = threading.Thread(target=run)
+    thread.start()
+    thread.join()
+
+@pytest.fixture
+def settings():
+    return confsvc.resolve(**SOURCES)
+
+def test_in_a_fixture(settings):
+    pass
+
+@pytest.mark.confsvc_real_backends("vault")
+def test_allowed():
+    with pytest.raises(confsvc.ResolutionError):
+        confsvc.resolve(**SOURCES)
+
+@pytest.mark.confsvc_real_backends
+def test_all_are_allowed():
+    with pytest.raises(confsvc.ResolutionError):
+        confsvc.resolve(**SOURCES)
+
+@pytest.mark.confsvc_real_backends("aws-sm")
+def test_another_is_allowed():
+    confsvc.resolve(**SOURCES)
+
+def test_files_are_no_backends(tmp_path):
+    (tmp_path / "a.env").write_text("A=1")
+    assert confsvc.resolve(sources=[f"dotenv://{tmp_path}/a.env"])["A"].text == "1"
+
+def test_a_stand_in_is_not_real(confsvc_memory):
+    confsvc_memory.stand_in_for("vault")
+    confsvc_memory.put("secret/shop", {"a": "1"})
+    assert confsvc.resolve(**SOURCES)["A"].text == "1"
+"""
+
+
+def test_a_test_that_reaches_a_real_backend_fails(tmp_path: Path) -> None:
+    (tmp_path / "test_real.py").write_text(REAL)
+    done = run_pytest(tmp_path, "-rA", "--strict-markers", "-p", "no:cacheprovider")
+    words = re.findall(r"^(PASSED|FAILED|ERROR) test_real.py::(\w+)", done.stdout, re.MULTILINE)
+    found = {name: word for word, name in words}
+    assert found == {
+        "test_refused": "FAILED",
+        "test_swallowed": "FAILED",
+        "test_in_a_thread": "FAILED",
+        "test_in_a_fixture": "ERROR",
+        "test_allowed": "PASSED",
+        "test_all_are_allowed": "PASSED",
+        "test_another_is_allowed": "FAILED",
+        "test_files_are_no_backends": "PASSED",
+        "test_a_stand_in_is_not_real": "PASSED",
+    }
+    assert "this test would reach the backend `vault` for real" in done.stdout
+    assert "Traceback" not in done.stdout
+
+
+def test_what_may_be_reached_is_configured(tmp_path: Path) -> None:
+    (tmp_path / "test_real.py").write_text(REAL)
+    (tmp_path / "pytest.ini").write_text("[pytest]\nconfsvc_real_backends = gcp-sm vault\n")
+    done = run_pytest(tmp_path, "-k", "refused or in_a_fixture")
+    assert "ResolutionError" in done.stdout
+    assert "would reach" not in done.stdout
+
+
+def test_modules_that_reach_one_when_they_are_imported_are_refused_too(tmp_path: Path) -> None:
+    (tmp_path / "test_early.py").write_text("import confsvc\nconfsvc.resolve(sources=['vault://secret/shop'])\n")
+    done = run_pytest(tmp_path)
+    assert done.returncode == 2
+    assert "would reach the backend `vault`" in done.stdout
