@@ -8,6 +8,9 @@ __all__ = ["main"]
 def main() -> int:
     """Run the command line. Returns the exit status."""
     _demote_python_path()
+    from confsvc.thin.start import start
+
+    start(sys.argv[1:])  # does not return where an agent has what a plain `exec` needs
     from confsvc.cli import run
 
     return run(sys.argv[1:])

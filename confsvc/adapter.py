@@ -16,6 +16,7 @@ from confsvc._light import import_submodule
 from confsvc.errors import AdapterError, ConfsvcError, DeadlineError, Malformed
 from confsvc.reference import Reference
 from confsvc.secret import Secret
+from confsvc.thin.process import is_bootstrap
 
 __all__ = [
     "Adapter",
@@ -46,17 +47,6 @@ __all__ = [
 ]
 
 Content = str | bytes | Mapping[str, object]
-
-
-# What opens the store is not for the program that gets one setting from it.
-_BOOTSTRAP = frozenset(
-    {f"{tool}_{name}" for tool in ("VAULT", "BAO") for name in ("TOKEN", "ROLE_ID", "SECRET_ID", "TOKEN_FILE")}
-)
-
-
-def is_bootstrap(name: str) -> bool:
-    """Tell whether the environment variable ``name`` holds a credential, or an option, of confsvc itself."""
-    return name in _BOOTSTRAP or name.startswith("CONFSVC_")
 
 
 def lasting_clock() -> float:

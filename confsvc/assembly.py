@@ -31,6 +31,11 @@ class Resolved(NamedTuple):
     looks: Mapping[str, tuple[Look, ...]] = {}
     refusal: OutputError | None = None
 
+    def warned(self, lines: Iterable[str]) -> "Resolved":
+        """Return the same, with ``lines``, which hold no value, among the warnings."""
+        said = tuple(lines)
+        return self._replace(resolution=self.resolution.warning(*said)) if said else self
+
     def unwrap(self) -> Resolution:
         """Return the resolution.
 

@@ -3,45 +3,22 @@
 import os
 
 from confsvc.errors import ManifestError
+from confsvc.thin.manifest import FILE, LIMIT, OVERLAY, PYPROJECT, nearest
 
 __all__ = ["FILE", "OVERLAY", "PYPROJECT", "check_owner", "display", "find_manifest", "read_limited"]
 
-FILE = "confsvc.toml"
-OVERLAY = "confsvc.local.toml"
-PYPROJECT = "pyproject.toml"
-_LIMIT = 1024 * 1024
-
 
 def find_manifest(start: str, environ: "os._Environ[str] | dict[str, str]") -> str:
-    """Search upward from the folder ``start``. Returns the manifest's absolute path, or an empty string.
-
-    The search ends at the repository's root, at ``$HOME``, and where another file system begins.
+    """Search upward from the folder ``start``, as `nearest` does. Returns the manifest's absolute path, or nothing.
 
     Raises:
         ManifestError: the nearest manifest belongs to another user, who is not root.
 
     """
-    folder = os.path.realpath(start)
-    home = os.path.realpath(environ["HOME"]) if environ.get("HOME") else ""
-    device = _device(folder)
-    while True:
-        for name in (FILE, PYPROJECT):
-            path = os.path.join(folder, name)
-            if os.path.exists(path) and (name == FILE or _has_table(path)):
-                check_owner(path)
-                return path
-        parent = os.path.dirname(folder)
-        at_border = folder == home or os.path.exists(os.path.join(folder, ".git")) or _device(parent) != device
-        if parent == folder or at_border:
-            return ""
-        folder = parent
-
-
-def _device(folder: str) -> int:
-    try:
-        return os.stat(folder).st_dev
-    except OSError:
-        return -1
+    path = nearest(start, environ, _has_table)
+    if path:
+        check_owner(path)
+    return path
 
 
 def _has_table(path: str) -> bool:
@@ -81,7 +58,7 @@ def display(path: str) -> str:
     return path if near.startswith("..") else near
 
 
-def read_limited(path: str, limit: int = _LIMIT) -> str:
+def read_limited(path: str, limit: int = LIMIT) -> str:
     """Read the text of a manifest, or of what belongs to one.
 
     Raises:

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from confsvc._suggest import did_you_mean
 from confsvc.adapter import Deadline
+from confsvc.asking import Served, fetch_by_agent
 from confsvc.assembly import Assembly, Resolved
 from confsvc.errors import OutputError, UsageError
 from confsvc.fetching import Fetched, Pool, fetch_documents
@@ -38,7 +39,8 @@ class Request(NamedTuple):
 
     With ``static`` a value that has a lease is a problem: nobody is going to renew it. ``by`` is the command that asks,
     for the audit trail. With ``lock`` exactly what was locked is read. With ``offline`` no store is asked, and what the
-    cache keeps is all there is; without ``cache`` it is neither used nor written.
+    cache keeps is all there is; without ``cache`` it is neither used nor written. With ``alone`` the
+    stores are asked by this process, whether there is an agent or not.
     """
 
     manifest: Manifest
@@ -55,6 +57,7 @@ class Request(NamedTuple):
     lock: "Lock | None" = None
     offline: bool = False
     cache: bool = True
+    alone: bool = False
 
 
 def resolve_request(request: Request, *, deadline: Deadline | None = None) -> Resolved:
@@ -72,17 +75,28 @@ def resolve_request(request: Request, *, deadline: Deadline | None = None) -> Re
     pool = Pool()
     net = net_for(request, plan)
     deadline = deadline or Deadline(request.timeout)
-    if net is None:
-        resolved = assemble(request, plan, fetch_documents(plan.documents, plan.backends, deadline, pool))
+    served = _served(request, plan, deadline)
+    others = [reference for reference in plan.documents if reference not in served.outcomes]
+    if net is None or served.outcomes:  # what the agent serves, it keeps
+        own = fetch_documents(others, plan.backends, deadline, pool)
+        resolved = assemble(request, plan, {**served.outcomes, **own})
     else:
         fetched = fetch_documents(net.wanted, plan.backends, net.deadline(deadline), pool)
         resolved = net.catch(fetched, lambda found: assemble(request, plan, found)).resolved
-    resolved = recorded(request, resolved)
+    resolved = recorded(request, resolved.warned(served.warnings))
     if resolved.problems:
         pool.release()
     else:
         pool.close()
     return resolved
+
+
+def _served(request: Request, plan: Plan, deadline: Deadline) -> Served:
+    """Return what an agent serves of ``plan``, where it may be asked and what it says is what was asked for."""
+    if request.alone or request.read_all or request.offline or request.lock:
+        return Served()
+    served = fetch_by_agent(request.manifest, plan, deadline.remaining())
+    return served if request.cache or not served.is_old else Served()
 
 
 def recorded(request: Request, resolved: Resolved) -> Resolved:

@@ -6,6 +6,7 @@ from importlib import import_module
 from confsvc._suggest import did_you_mean
 from confsvc.cli import output
 from confsvc.errors import ConfsvcError, InternalError, UsageError
+from confsvc.thin.process import die_of_signals
 
 __all__ = ["ALIASES", "COMMANDS", "run"]
 
@@ -22,6 +23,7 @@ COMMANDS = {
     "lock": "write down which versions were read, for --locked; what moved since",
     "compat": "would the old version start on the new configuration, and the new on the old?",
     "fingerprint": "a digest that changes when the configuration does; prints no value",
+    "agent": "stay, and hand the settings to other processes over a socket",
     "watch": "stay, and tell of every change by names and versions; run a hook for it",
     "init": "write a manifest from an existing .env",
     "schema": "JSON Schemas: of the settings, or of the manifest for editors",
@@ -38,7 +40,7 @@ _LEADING = {"-e": 1, "--env": 1, "-f": 1, "--file": 1} | dict.fromkeys(
 def run(argv: list[str]) -> int:
     """Run one command. Returns the exit status; every expected failure has been told on stderr by then."""
     _pin_standard_streams()
-    _die_of_signals()
+    die_of_signals()
     failure: ConfsvcError
     try:
         return _dispatch(argv)
@@ -113,14 +115,3 @@ def _pin_standard_streams() -> None:
     while (descriptor := os.open(os.devnull, os.O_RDWR)) <= 2:  # noqa: PLR2004 - the three standard streams
         pass
     os.close(descriptor)
-
-
-def _die_of_signals() -> None:
-    """Let Ctrl-C end us at once, without a traceback; as PID 1 also let the signals end us that it would ignore."""
-    import signal
-
-    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
-        signal.signal(signal.SIGINT, signal.SIG_DFL)
-    if os.getpid() == 1:
-        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-            signal.signal(number, lambda received, _frame: os._exit(128 + received))

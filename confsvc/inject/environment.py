@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from confsvc.adapter import is_bootstrap
 from confsvc.errors import Problem, ResolutionError
 from confsvc.resolution import Resolution
+from confsvc.thin.process import was_given
 
 __all__ = ["LIMIT", "check_size", "child_environment", "parent_environment"]
 
@@ -21,7 +22,7 @@ def parent_environment() -> dict[str, str]:
     Python adds LC_CTYPE to it in a C locale (PEP 538), which nobody asked for, so the kernel's copy decides.
     """
     environ = {_utf8(name): _utf8(text) for name, text in os.environb.items()}
-    if "LC_CTYPE" in environ and not _was_given("LC_CTYPE"):
+    if "LC_CTYPE" in environ and not was_given("LC_CTYPE"):
         del environ["LC_CTYPE"]
     return environ
 
@@ -32,14 +33,6 @@ def _utf8(data: bytes) -> str:
 
 def _size(text: str) -> int:
     return len(text.encode(errors="surrogateescape"))
-
-
-def _was_given(name: str) -> bool:
-    try:
-        with open("/proc/self/environ", "rb") as file:
-            return any(entry.startswith(f"{name}=".encode()) for entry in file.read().split(b"\0"))
-    except OSError:  # no /proc: leave it
-        return True
 
 
 def child_environment(

@@ -2,12 +2,12 @@
 
 import errno
 import os
-import signal
 import sys
 from collections.abc import Mapping, Sequence
 from typing import NoReturn
 
 from confsvc.errors import CommandError, Problem, ResolutionError
+from confsvc.thin.process import find_file, interpreter_of, restore_signals
 
 __all__ = ["become", "find_command"]
 
@@ -24,19 +24,10 @@ def find_command(command: str, path: str | None) -> str:
     """
     if not command:
         raise CommandError("the command is empty", exit_status=_NOT_FOUND)
-    # The environment is UTF-8 text here; files are named as the locale has it.
-    native = os.defpath if path is None else os.fsdecode(path.encode(errors="surrogateescape"))
-    folders = [""] if "/" in command else native.split(os.pathsep)
-    denied = ""
-    for folder in folders:
-        file = os.path.join(folder, command)
-        if os.path.isfile(file):
-            if os.access(file, os.X_OK):
-                _check_interpreter(file)
-                return file
-            denied = denied or "it is not executable"
-        elif os.path.isdir(file) and "/" in command:
-            denied = "it is a folder"
+    file, denied = find_file(command, path)
+    if file:
+        _check_interpreter(file)
+        return file
     if denied:
         raise CommandError(f"cannot run `{command}`: {denied}", exit_status=_CANNOT_RUN)
     where = "no such file" if "/" in command else "it is in no folder of PATH"
@@ -45,16 +36,11 @@ def find_command(command: str, path: str | None) -> str:
 
 def _check_interpreter(file: str) -> None:
     """A script whose interpreter is missing fails with "no such file", which sends people the wrong way."""
-    try:
-        with open(file, "rb") as script:
-            head = script.read(256)
-    except OSError:  # may be run, may not be read
+    interpreter = interpreter_of(file)
+    if not interpreter:
         return
-    words = head[2:].split(b"\n")[0].split() if head.startswith(b"#!") else []
-    if not words or (os.path.isfile(words[0]) and os.access(words[0], os.X_OK)):
-        return
-    is_there = os.path.exists(words[0])
-    what = f"its interpreter `{os.fsdecode(words[0])}` is {'not executable' if is_there else 'missing'}"
+    is_there = os.path.exists(interpreter)
+    what = f"its interpreter `{interpreter}` is {'not executable' if is_there else 'missing'}"
     raise CommandError(f"cannot run `{file}`: {what}", exit_status=_CANNOT_RUN if is_there else _NOT_FOUND)
 
 
@@ -66,8 +52,7 @@ def become(file: str, arguments: Sequence[str], environ: Mapping[str, str]) -> N
         ResolutionError: arguments and environment are too large together.
 
     """
-    for number in (signal.SIGPIPE, signal.SIGXFSZ):
-        signal.signal(number, signal.SIG_DFL)
+    restore_signals()
     _flush()
     encoded = {_bytes(name): _bytes(text) for name, text in environ.items()}
     failure = 0

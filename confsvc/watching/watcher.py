@@ -7,8 +7,8 @@ from math import inf
 from typing import NamedTuple
 
 from confsvc.adapter import Deadline, lasting_clock
-from confsvc.errors import Problem
-from confsvc.fetching import Pool
+from confsvc.errors import ConfsvcError, Problem
+from confsvc.fetching import Fetched, Pool
 from confsvc.plan import Plan
 from confsvc.reference import Reference
 from confsvc.resolution import Resolution, Value
@@ -18,11 +18,13 @@ from confsvc.watching.files import FileAlarm
 from confsvc.watching.leases import Leases
 from confsvc.watching.pace import Gate, Pace
 from confsvc.watching.reader import Reader
+from confsvc.watching.through import ThroughAgent
 from confsvc.watching.upstream import Direct, Offline, Upstream
 
-__all__ = ["Share", "Watcher"]
+__all__ = ["Judge", "Share", "Watcher"]
 
 Share = Callable[[Request, Plan, Upstream], Upstream]
+Judge = Callable[[Request, Plan, Fetched], Resolved]
 
 _LOCAL = 1.0  # seconds between two looks at files that no alarm is set on
 _FRESH = 1.0  # seconds for which what was read for somebody else is as good as read now
@@ -42,10 +44,19 @@ class Watcher:
 
     Who watches several calls `step` instead of `run`, when it is `due`. All this is for one thread; `poke` and `stop`
     may be called from any, and from signal handlers. Without ``alarm`` files are looked at every second, and no other
-    thread listens. ``share`` returns what is to be asked in the place of the backends.
+    thread listens. ``share`` returns what is to be asked in the place of the backends, or of an agent that speaks for
+    them. ``judge`` says what becomes of what was read.
     """
 
-    def __init__(self, request: Request, pace: Pace, *, alarm: bool = True, share: Share | None = None) -> None:
+    def __init__(
+        self,
+        request: Request,
+        pace: Pace,
+        *,
+        alarm: bool = True,
+        share: Share | None = None,
+        judge: Judge = assemble,
+    ) -> None:
         self._request = request
         self._pace = pace
         self._plan = plan_request(request)
@@ -53,7 +64,9 @@ class Watcher:
         self._share = share
         self._net = net_for(request, self._plan)
         self._kept_at = float("-inf")
+        self._judge_set = judge
         self._direct = Direct(self._plan, self._pool)
+        self._agent = ThroughAgent(request.manifest, self._plan, self._direct)
         self._upstream = self._upstream_of(share)
         self._reader = Reader(self._plan, self._pool, self._direct, self._upstream)
         self._leases = Leases(self._plan, self._pool)
@@ -72,6 +85,7 @@ class Watcher:
         self._next_look = 0.0
         self._next_local = 0.0
         self._expected = inf
+        self.looked_at = -inf  # when the last look at everything began, on the lasting clock
 
     def start(self) -> Resolution:
         """Resolve for the first time.
@@ -84,13 +98,13 @@ class Watcher:
 
     def attempt(self) -> Resolved:
         """Resolve for the first time, as far as possible. Where something is wrong, what was leased is given back."""
-        now = lasting_clock()
+        now = self.looked_at = lasting_clock()
         deadline = Deadline(self._request.timeout)
         deadline = self._net.deadline(deadline) if self._net else deadline
         self._direct.hurried = deadline.hurried
         self._reader.read(self._plan.documents, deadline.seconds, _FRESH)
         self._direct.hurried = False
-        resolved = recorded(self._request, self._first(now))
+        resolved = recorded(self._request, self._first(now).warned(self._agent.warnings))
         if resolved.problems:
             self.close()
             return resolved
@@ -103,9 +117,9 @@ class Watcher:
 
     def _first(self, now: float) -> Resolved:
         """Return what comes of the first reading, or of what was kept where that was silence."""
-        if self._net is None:
-            return assemble(self._request, self._plan, self._reader.seen)
-        caught = self._net.catch(self._reader.seen, lambda found: assemble(self._request, self._plan, found))
+        if self._net is None or self._agent.is_serving:
+            return self._judge_set(self._request, self._plan, self._reader.seen)
+        caught = self._net.catch(self._reader.seen, lambda found: self._judge_set(self._request, self._plan, found))
         if caught.used:
             self._reader.stand_in({reference: caught.fetched[reference] for reference in self._net.remote})
         else:
@@ -117,7 +131,7 @@ class Watcher:
 
         It knows what was read; what has a lease it reads for itself.
         """
-        made = Watcher(self._request, self._pace, alarm=False, share=self._share)
+        made = Watcher(self._request, self._pace, alarm=False, share=self._share, judge=self._judge_set)
         made._current = self._current
         made._reader.inherit(self._reader)
         if all(reference in made._reader.seen for reference in made._plan.documents):
@@ -154,6 +168,31 @@ class Watcher:
         return self._upstream
 
     @property
+    def plan(self) -> Plan:
+        """What is read."""
+        return self._plan
+
+    @property
+    def current(self) -> Resolution | None:
+        """The last good set; None before there was one."""
+        return self._current
+
+    @property
+    def seen(self) -> Fetched:
+        """What was read last of every document."""
+        return self._reader.seen
+
+    @property
+    def failing(self) -> Mapping[Reference, ConfsvcError]:
+        """Why what cannot be read cannot."""
+        return self._reader.failing
+
+    @property
+    def files(self) -> list[str]:
+        """The files and folders that are read."""
+        return self._reader.files
+
+    @property
     def is_rejected(self) -> bool:
         """Whether what was read last is not a valid set."""
         return bool(self._rejected)
@@ -179,7 +218,10 @@ class Watcher:
         """Return what is asked in the place of the backends; None where these are."""
         if self._net and self._net.offline:
             return Offline(self._net, self._direct)
-        return share(self._request, self._plan, self._direct) if share else None
+        asked: Upstream = self._direct if self._request.alone else self._agent
+        if share:
+            return share(self._request, self._plan, asked)
+        return None if self._request.alone else asked
 
     def _wake_up(self) -> None:
         self._wake.set()
@@ -226,7 +268,8 @@ class Watcher:
         What nobody could look at, or what is no valid set, leaves what is kept as it is.
         """
         net = self._net
-        if net is None or self._reader.failing or self._rejected or self._unjudged:
+        is_bad = bool(self._reader.failing or self._rejected or self._unjudged)
+        if net is None or is_bad or self._agent.is_serving:  # what the agent serves, it keeps
             return
         if now - self._kept_at >= _KEEP_AGAIN or any(reference in net.remote for reference in moved):
             net.keep(self._reader.seen)
@@ -245,6 +288,7 @@ class Watcher:
                 self._net.again()
             self._is_poked = False
             self._next_look = self._next_local = 0.0
+            self.looked_at = now
             return self._reader.moved(self._request.timeout, self._pace.interval / 2)
         if is_woken or now >= self._next_local:
             self._next_local = 0.0
@@ -263,7 +307,7 @@ class Watcher:
         """Validate what was read, and let it wait for its time if it is valid and another."""
         is_local = all(self._reader.is_local(reference) for reference in self._unjudged)
         judged, self._unjudged = self._unjudged, []
-        resolved = assemble(self._request, self._plan, self._reader.seen)
+        resolved = self._judge_set(self._request, self._plan, self._reader.seen)
         names = () if resolved.problems else _changed(self._current, resolved.resolution)
         if names or resolved.problems not in {(), self._rejected}:
             resolved = recorded(self._request, resolved)

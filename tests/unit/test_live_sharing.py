@@ -18,9 +18,9 @@ from hypothesis import strategies as st
 from confsvc.adapter import Description, Document, Lease
 from confsvc.errors import Denied, InternalError, NotFound, Unavailable
 from confsvc.fetching import Described, Fetched
-from confsvc.live.sharing.place import Place, find_place
 from confsvc.live.sharing.shared import Shared
-from confsvc.live.sharing.wire import decode, encode
+from confsvc.meeting import Place, find_place
+from confsvc.outcomes import decode, encode
 from confsvc.reference import Reference
 
 ONE, TWO = Reference("vault", "secret/one"), Reference("vault", "secret/two")

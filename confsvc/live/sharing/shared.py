@@ -11,8 +11,9 @@ from confsvc.adapter import lasting_clock
 from confsvc.errors import DeadlineError
 from confsvc.fetching import Described, Fetched
 from confsvc.live.sharing.cache import Cache
-from confsvc.live.sharing.place import Lead, Place, find_place
-from confsvc.live.sharing.wire import Channel, WireError, decode, encode
+from confsvc.live.sharing.wire import Channel, WireError
+from confsvc.meeting import Lead, Place, find_place
+from confsvc.outcomes import decode, encode
 from confsvc.plan import Plan
 from confsvc.reference import Reference
 from confsvc.registry import adapter_class

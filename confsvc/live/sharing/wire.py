@@ -4,24 +4,15 @@ import hmac
 import os
 import socket
 import struct
-from collections.abc import Mapping
 from json import dumps, loads
 from typing import Any, NamedTuple
 
-from confsvc.adapter import Description, Document
-from confsvc.carrying import pack, unpack
-from confsvc.errors import AdapterError, ConfsvcError, DeadlineError
-
-__all__ = ["Channel", "WireError", "decode", "encode"]
+__all__ = ["Channel", "WireError"]
 
 _LENGTH = struct.Struct("!I")
 _LARGEST = 64 * 1024 * 1024
 _NONCE = 16
 _DIGEST = 32
-_ERRORS: Mapping[str, type[ConfsvcError]] = {
-    **{one.code: one for one in AdapterError.__subclasses__()},
-    DeadlineError.code: DeadlineError,
-}
 
 
 class WireError(Exception):
@@ -71,29 +62,6 @@ class Channel(NamedTuple):
 
     def _digest(self, speaker: bytes, listener: bytes, body: bytes) -> bytes:
         return hmac.digest(self.key, speaker + listener + body, "sha256")
-
-
-def encode(outcome: object) -> object:
-    """Return an outcome as JSON can hold it; None where it is for whoever asked the backend alone."""
-    if isinstance(outcome, ConfsvcError):
-        return ["error", outcome.code, outcome.message, outcome.hint] if outcome.code in _ERRORS else None
-    if isinstance(outcome, Description):
-        return ["description", outcome.version, outcome.time, outcome.state, dict(outcome.custom)]
-    packed = pack(outcome) if isinstance(outcome, Document) else None
-    return ["document", *packed] if packed else None
-
-
-def decode(said: Any) -> Document | Description | ConfsvcError | None:
-    """Return what ``encode`` was given."""
-    if said is None:
-        return None
-    what, *parts = said
-    if what == "error":
-        code, message, hint = parts
-        return _ERRORS[code](message, hint=hint)
-    if what == "description":
-        return Description(*parts)
-    return unpack(parts)
 
 
 def _receive(connection: socket.socket, length: int) -> bytes:

@@ -1,4 +1,4 @@
-"""Where processes of one user meet: a folder that nobody else can look into, and a lock for who leads."""
+"""Where processes meet: a folder that nobody else can change, a socket in it, and a lock for who leads."""
 
 import fcntl
 import os
@@ -8,7 +8,7 @@ import tempfile
 from contextlib import suppress
 from typing import NamedTuple
 
-__all__ = ["Lead", "Place", "find_place"]
+__all__ = ["Lead", "Place", "find_place", "is_ours"]
 
 _LONGEST = 100  # bytes of a path that a socket can have; Linux takes 107, others a few less
 _BACKLOG = 128
@@ -33,8 +33,8 @@ class Place(NamedTuple):
 
     path: str
 
-    def lead(self) -> Lead | None:
-        """Take the lead; None where somebody else has it, or where nobody can."""
+    def lead(self, backlog: int = _BACKLOG, mode: int = 0o600) -> Lead | None:
+        """Take the lead; None where somebody else has it, or where nobody can. ``mode`` says who may connect."""
         lock = -1
         try:
             lock = os.open(f"{self.path}.lock", os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
@@ -42,7 +42,8 @@ class Place(NamedTuple):
             _unlink(self.path)
             listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
             listener.bind(self.path)
-            listener.listen(_BACKLOG)
+            os.chmod(self.path, mode)
+            listener.listen(backlog)
         except OSError:
             if lock >= 0:
                 os.close(lock)
@@ -68,21 +69,22 @@ def find_place(name: str) -> Place | None:
     folders = [os.path.join(runtime, "confsvc")] if runtime else []
     for folder in (*folders, os.path.join(tempfile.gettempdir(), f"confsvc-{os.geteuid()}")):
         path = os.path.join(folder, name)
-        if len(os.fsencode(path)) <= _LONGEST and _is_ours(folder):
+        if len(os.fsencode(path)) <= _LONGEST and is_ours(folder):
             return Place(path)
     return None
 
 
-def _is_ours(folder: str) -> bool:
-    """Make ``folder`` if need be. Whether it is a folder of this user that nobody else can enter."""
+def is_ours(folder: str, *, mode: int = 0o700) -> bool:
+    """Make ``folder`` if need be. Whether it is a folder of this user that is open to nobody beyond ``mode``."""
     try:
-        os.mkdir(folder, 0o700)
+        os.mkdir(folder, mode)
     except FileExistsError:
         pass
     except OSError:
         return False
     found = os.lstat(folder)
-    return stat.S_ISDIR(found.st_mode) and found.st_uid == os.geteuid() and not stat.S_IMODE(found.st_mode) & 0o077
+    is_safe = stat.S_ISDIR(found.st_mode) and found.st_uid == os.geteuid()
+    return is_safe and not stat.S_IMODE(found.st_mode) & ~mode & 0o077
 
 
 def _unlink(path: str) -> None:

@@ -1,0 +1,116 @@
+"""Putting the agent together, and running it until a signal ends it."""
+
+import os
+import signal
+import threading
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from confsvc.agent.engine import Engine, Order
+from confsvc.agent.hardening import harden
+from confsvc.agent.listening import Listening, listen
+from confsvc.agent.log import Log, told
+from confsvc.agent.metrics import Metrics
+from confsvc.agent.pages import Pages
+from confsvc.agent.peers import Peers
+from confsvc.agent.server import Server
+from confsvc.agent.tcp import Remote, serve_remotely
+from confsvc.errors import ConfsvcError
+
+__all__ = ["Access", "run_agent"]
+
+_FAREWELL = 3.0  # seconds for giving back logins
+
+
+class Access(NamedTuple):
+    """Where the agent is asked, and by whom. ``socket`` may be empty: where clients look by themselves."""
+
+    socket: str
+    peers: Peers
+    remote: Remote | None = None
+
+
+def run_agent(order: Order, access: Access, log: Log) -> int:
+    """Serve what ``order`` says until a signal ends it. Returns the exit status.
+
+    Raises:
+        ManifestError, UsageError: what is ordered makes no sense.
+        OutputError: nobody can listen there.
+        ResolutionError: the first set cannot be had, and trying again will not help.
+
+    """
+    harden()
+    listening = listen(access.socket, is_wide=access.peers.is_wide)
+    try:
+        return _run(order, access, listening, log)
+    finally:
+        listening.close()
+
+
+def _run(order: Order, access: Access, listening: Listening, log: Log) -> int:
+    ringers: list[Server] = []
+
+    def ring() -> None:
+        for one in ringers:  # none yet while the engine is being made
+            one.wake()
+
+    engine = Engine(order, log, ring)
+    metrics = Metrics()
+    pages = Pages(engine, metrics, log)
+    server = Server(listening.listener, access.peers, pages, metrics, log)
+    ringers.append(server)
+    ended: list[int] = []
+
+    def end(number: int, _frame: object) -> None:
+        ended.append(number)
+        engine.stop()
+        server.wake()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, end)
+    signal.signal(signal.SIGHUP, lambda _number, _frame: engine.reload())
+    if access.remote is not None:
+        log.info("listening", url=serve_remotely(access.remote, pages))
+    log.info("listening", socket=listening.path, environment=engine.environment, pid=os.getpid())
+    worker = threading.Thread(target=engine.run, name="confsvc-agent", daemon=True)
+    worker.start()
+    notice = _Notice()
+    server.run(lambda: notice.is_over(engine, ended))
+    notice.tell(b"STOPPING=1")
+    worker.join(_FAREWELL)
+    server.close()
+    failure: ConfsvcError | None = engine.failure
+    if failure is not None and not ended:
+        log.error("cannot go on", problems=told(failure.problems))
+        raise failure
+    log.info("stopped")
+    return 0
+
+
+class _Notice:
+    """What systemd is told, where it wants to know: sd_notify(3)."""
+
+    def __init__(self) -> None:
+        self._address = os.environ.get("NOTIFY_SOCKET", "")
+        self._is_ready = False
+
+    def is_over(self, engine: Engine, ended: Sequence[int]) -> bool:
+        """Whether the agent ends; on the way, tell that it is ready once it is."""
+        if not self._is_ready and engine.state.snapshot is not None:
+            self._is_ready = True
+            self.tell(b"READY=1")
+        return bool(ended) or engine.failure is not None
+
+    def tell(self, message: bytes) -> None:
+        """Send ``message``. A manager that has gone away does not hear it, and nothing depends on that."""
+        import socket
+
+        if not self._address:
+            return
+        address = "\0" + self._address[1:] if self._address.startswith("@") else self._address
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as made:
+            made.settimeout(1.0)
+            try:
+                made.sendto(message, address)
+            except OSError:
+                self._address = ""
