@@ -11,7 +11,7 @@ from confsvc.fetching import Pool
 from confsvc.plan import Plan
 from confsvc.reference import Reference
 
-__all__ = ["Ask", "Gathering"]
+__all__ = ["Ask", "Gathering", "backend_key"]
 
 # `fetch_documents`, or `describe_documents`.
 Ask = Callable[[Sequence[Reference], Mapping[str, Backend], Deadline, Pool], Mapping[Reference, Any]]
@@ -37,7 +37,7 @@ class Gathering:
         self._done = 0
         for plan in plans:
             for scheme, documents in _by_scheme(plan).items():
-                share = self._shares.setdefault(_key(plan.backends[scheme]), _Share(plan.backends[scheme]))
+                share = self._shares.setdefault(backend_key(plan.backends[scheme]), _Share(plan.backends[scheme]))
                 share.documents.update(dict.fromkeys(documents))
                 share.users += 1
         for share in self._shares.values():
@@ -52,7 +52,7 @@ class Gathering:
         late = DeadlineError(f"no answer within {self._deadline.seconds:g} s")
         found: dict[Reference, Any] = {}
         for scheme, documents in _by_scheme(plan).items():
-            share = self._shares[_key(plan.backends[scheme])]
+            share = self._shares[backend_key(plan.backends[scheme])]
             share.worker.join(min(self._deadline.remaining(), threading.TIMEOUT_MAX))
             outcomes = share.outcomes
             if outcomes is None:
@@ -111,6 +111,6 @@ def _by_scheme(plan: Plan) -> dict[str, list[Reference]]:
     return found
 
 
-def _key(backend: Backend) -> _Key:
+def backend_key(backend: Backend) -> _Key:
     """Return what makes two backends of one manifest the same."""
     return backend.name, backend.adapter, compact(dict(sorted(backend.options.items())))

@@ -24,7 +24,7 @@ from confsvc.plan import Plan
 from confsvc.resolution import Value
 from confsvc.resolver import Request, assemble, plan_request, recorded, trail_for
 
-__all__ = ["PROBLEMS", "Standing", "State", "Surveyed", "plan_all", "survey"]
+__all__ = ["PROBLEMS", "Standing", "State", "Surveyed", "plan_all", "survey", "survey_all"]
 
 _Error = TypeVar("_Error", bound=ConfsvcError)
 
@@ -79,10 +79,16 @@ class Surveyed(NamedTuple):
 
 
 def survey(request: Request, environments: Sequence[str]) -> Iterator[Surveyed]:
-    """Yield each of ``environments`` in this order, as soon as what it needs is there.
+    """Yield each of ``environments`` in this order, as soon as what it needs is there. See `survey_all`."""
+    return survey_all([request._replace(environment=name) for name in environments])
 
-    Whoever keeps ``resolved`` of all of them keeps all their values in memory; ``settings`` has none. What was leased
-    is given back when the last one has been taken, or the iterator is closed.
+
+def survey_all(requests: Sequence[Request]) -> Iterator[Surveyed]:
+    """Yield what each of ``requests``, which are of one manifest, comes to, as soon as what it needs is there.
+
+    The first one's ``timeout`` is that of everything together. Whoever keeps ``resolved`` of all of them keeps all
+    their values in memory; ``settings`` has none. What was leased is given back when the last one has been taken, or
+    the iterator is closed.
 
     Raises:
         UnknownEnvironmentError: one is not in the manifest; nothing has been read then.
@@ -90,33 +96,38 @@ def survey(request: Request, environments: Sequence[str]) -> Iterator[Surveyed]:
         OutputError: the audit trail cannot be written.
 
     """
-    trail = trail_for(request)
-    if trail and (failure := trail.check()):  # before anything is read
-        raise failure
-    deadline = Deadline(request.timeout)
-    plans = plan_all(request, environments)
-    usable = [plan for plan in plans.values() if isinstance(plan, Plan)]
-    gathering = Gathering(usable, fetch_documents, deadline)
+    for request in requests[:1]:
+        trail = trail_for(request)
+        if trail and (failure := trail.check()):  # before anything is read
+            raise failure
+    plans = _plans(requests)
+    deadline = Deadline(max((request.timeout for request in requests[:1]), default=0.0))
+    gathering = Gathering([plan for plan in plans if isinstance(plan, Plan)], fetch_documents, deadline)
     try:
-        for name, plan in plans.items():
+        for request, plan in zip(requests, plans, strict=True):
             if isinstance(plan, Plan):
-                yield _surveyed(request._replace(environment=name), plan, gathering.of(plan))
+                yield _surveyed(request, plan, gathering.of(plan))
             else:
-                yield Surveyed(name, error=plan)
+                yield Surveyed(request.environment, error=plan)
     finally:
         gathering.release()
 
 
 def plan_all(request: Request, environments: Sequence[str]) -> dict[str, Plan | ManifestError]:
     """Return the plan of each of ``environments``, or why it has none. Does no I/O, and raises what `survey` does."""
-    plans: dict[str, Plan | ManifestError] = {}
-    for name in environments:
+    plans = _plans([request._replace(environment=name) for name in environments])
+    return dict(zip(environments, plans, strict=True))
+
+
+def _plans(requests: Sequence[Request]) -> list[Plan | ManifestError]:
+    plans: list[Plan | ManifestError] = []
+    for request in requests:
         try:
-            plans[name] = plan_request(request._replace(environment=name))
+            plans.append(plan_request(request))
         except UnknownEnvironmentError:
             raise
         except ManifestError as error:
-            plans[name] = _settled(error)
+            plans.append(_settled(error))
     return plans
 
 

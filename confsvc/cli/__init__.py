@@ -15,6 +15,7 @@ COMMANDS = {
     "exec": "resolve, validate, inject, and become the command",
     "check": "does every setting resolve and validate? prints no value",
     "plan": "what a start will ask of each backend, what to grant, what it costs; makes no call",
+    "diff": "settings that differ between two environments, or since a lock; prints no secret",
     "explain": "which layer won, what it shadowed, version and age; prints no value",
     "get": "one value, exactly as stored",
     "export": "all values, in one of several formats",

@@ -57,7 +57,7 @@ def main(argv: list[str]) -> int:
     if args.all:
         _warn_of_variables(request, checked)
     _deliver(args, checked, manifest)
-    return output.verdict(one.error for one in checked)
+    return output.verdict(one.error.exit_status for one in checked if one.error)
 
 
 def _refuse(args: argparse.Namespace) -> None:

@@ -93,6 +93,7 @@ end
 complete -c confsvc -f
 complete -c confsvc -n 'contains -- -- (commandline -opc)' -x -a '(__confsvc_command)'
 complete -c confsvc -n '__fish_seen_subcommand_from init' -F
+complete -c confsvc -n '__fish_seen_subcommand_from diff' -F -a '(__confsvc_environments)'
 complete -c confsvc -n '__fish_seen_subcommand_from completion' -a 'bash zsh fish'
 complete -c confsvc -n '__fish_seen_subcommand_from k8s' -a external-secret
 """
@@ -167,6 +168,7 @@ def _bash() -> str:
 def _operands(command: str) -> str:
     return {
         "completion": " " + " ".join(_SHELLS),
+        "diff": "; _confsvc_environments; _confsvc_files",
         "init": "; _confsvc_files",
         "k8s": " external-secret",
     }.get(command, "")

@@ -17,7 +17,7 @@ from confsvc.types import parse_duration
 if TYPE_CHECKING:
     from confsvc.watching.pace import Pace
 
-__all__ = ["Parser", "attempt", "look", "pace_of", "positive_seconds", "request_of", "resolve"]
+__all__ = ["Parser", "attempt", "given_of", "look", "pace_of", "positive_seconds", "request_of", "resolve"]
 
 _T = TypeVar("_T")
 
@@ -128,7 +128,7 @@ def request_of(args: argparse.Namespace, *, read_all: bool = False) -> Request:
         file=args.file or "",
         sources=args.source,
         schema=args.schema,
-        given=_given(args.set),
+        given=given_of(args.set),
         only=only,
         override=args.override,
         timeout=positive_seconds("--timeout", args.timeout, TIMEOUT),
@@ -176,7 +176,13 @@ def look(found: Iterable[_T]) -> Iterator[_T]:
     output.end_progress()
 
 
-def _given(pairs: Sequence[str]) -> dict[str, str]:
+def given_of(pairs: Sequence[str]) -> dict[str, str]:
+    """Return what ``--set`` decides.
+
+    Raises:
+        UsageError: one is not ``NAME=VALUE``.
+
+    """
     given = {}
     for pair in pairs:
         name, separator, value = pair.partition("=")

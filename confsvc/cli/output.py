@@ -97,10 +97,10 @@ def json_text(value: object) -> str:
     return dumps(value, indent=2, ensure_ascii=False) + "\n"
 
 
-def verdict(errors: Iterable[ConfsvcError | None]) -> int:
+def verdict(statuses: Iterable[int]) -> int:
     """Return the exit status of a command that judges: 0 is well, 1 is settings in disorder, else as the table says."""
-    statuses = {_DISORDER if error.exit_status == _DATA else error.exit_status for error in errors if error}
-    return next((status for status in (78, 77, _DISORDER, 69, 75, 70) if status in statuses), 0)
+    found = {_DISORDER if status == _DATA else status for status in statuses}
+    return next((status for status in (78, 77, _DISORDER, 69, 75, 70) if status in found), 0)
 
 
 def warn(message: str) -> None:

@@ -46,6 +46,8 @@ def bash(project: Project, *words: str) -> list[str]:
         (("exec", "--set", ""), []),
         (("completion", "z"), ["zsh"]),
         (("check", "-e", "production", "--ov"), ["--override"]),
+        (("check", "--format", ""), ["junit", "sarif", "github"]),
+        (("diff", "development", "prod"), ["production"]),
     ],
 )
 def test_bash_offers_what_fits(app: Project, words: tuple[str, ...], expected: list[str]) -> None:
