@@ -34,6 +34,7 @@ def describe_secrets(api: Api, names: Sequence[SecretName], deadline: Deadline) 
 def _unlabelled(api: Api, name: SecretName, deadline: Deadline) -> Described:
     subject = subject_of_secret(name, api.region, "ListSecretVersionIds")
     parameters: dict[str, object] = {"SecretId": name.id, "IncludeDeprecated": True, "MaxResults": 100}
+    tokens: set[str] = set()
     while True:
         (heard,) = api.call([Operation("ListSecretVersionIds", parameters)], deadline)
         if not isinstance(heard, Mapping):
@@ -42,8 +43,9 @@ def _unlabelled(api: Api, name: SecretName, deadline: Deadline) -> Described:
             if entry.get("VersionId") == name.version:
                 return Description(name.version, _time(entry.get("CreatedDate")))
         token = heard.get("NextToken")
-        if not isinstance(token, str) or not token:
+        if not isinstance(token, str) or not token or token in tokens:
             return error_of(Failure("ResourceNotFoundException", NotFound), subject)
+        tokens.add(token)
         parameters["NextToken"] = token
 
 
@@ -123,14 +125,16 @@ def _all_pages(api: Api, condition: Mapping[str, object], deadline: Deadline) ->
     """Return what DescribeParameters has for ``condition``, or what it said instead."""
     entries: list[Mapping[str, object]] = []
     parameters: dict[str, object] = {"ParameterFilters": [condition], "MaxResults": _PAGE}
+    tokens: set[str] = set()
     while True:
         (heard,) = api.call([Operation("DescribeParameters", parameters)], deadline)
         if not isinstance(heard, Mapping) or "Parameters" not in heard:
             return heard
         entries += listed(heard, "Parameters")
         token = heard.get("NextToken")
-        if not isinstance(token, str) or not token:
+        if not isinstance(token, str) or not token or token in tokens:
             return entries
+        tokens.add(token)
         parameters["NextToken"] = token
 
 

@@ -83,6 +83,7 @@ class ParameterReader:
         is_secret, newest = False, 0.0
         prefix = tree.id.rstrip("/") + "/"
         page = first
+        tokens: set[str] = set()
         while True:
             if not isinstance(page, Mapping) or "Parameters" not in page:
                 return error_of(page, self._subject(tree, "GetParametersByPath"))
@@ -96,6 +97,9 @@ class ParameterReader:
             token = page.get("NextToken")
             if not isinstance(token, str) or not token:
                 break
+            if token in tokens:
+                return Malformed(f"the pages of `{prefix}` go round in a circle")
+            tokens.add(token)
             if len(fields) > _MOST:
                 return Malformed(f"more than {_MOST} parameters are under `{prefix}`: name a smaller tree")
             progress(f"{self._backend}://{prefix}", len(fields))

@@ -69,6 +69,7 @@ class RestStore:
         """See `Store`."""
         found: list[str] = []
         token = ""
+        tokens: set[str] = set()
         while True:
             query = {"pageSize": _PAGE, "filter": project.filter, "pageToken": token}
             request = _get(f"{project.parent}/secrets", {name: text for name, text in query.items() if text})
@@ -84,6 +85,9 @@ class RestStore:
             token = str(heard.get("nextPageToken", ""))
             if not token:
                 return found
+            if token in tokens:
+                return Malformed(f"the pages of `{project.project}` go round in a circle")
+            tokens.add(token)
             progress(f"{self._backend}://{project.project}/", len(found))
 
     def add(self, name: Name, data: bytes, deadline: Deadline) -> str | AdapterError | DeadlineError:

@@ -5,6 +5,7 @@ import os
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, NoReturn, TypeVar
 
+from confsvc import cores
 from confsvc._suggest import did_you_mean
 from confsvc.adapter import on_progress
 from confsvc.cli import output
@@ -157,6 +158,7 @@ def attempt(request: Request) -> Resolved:
         OutputError: the audit trail cannot be written.
 
     """
+    cores.forbid()
     on_progress(output.show_progress)
     resolved = resolve_request(request)
     output.end_progress()

@@ -14,6 +14,7 @@ from confsvc.inject.environment import check_size, child_environment
 from confsvc.inject.process import find_command
 from confsvc.resolution import Resolution
 from confsvc.resolver import Request
+from confsvc.supervise import native
 from confsvc.supervise.actions import parse_action
 from confsvc.watching import Changed, Event, Outage, Recovered, Rejected, Watcher
 
@@ -53,6 +54,7 @@ def main(argv: list[str]) -> int:
     if args.splay is None:
         pace = pace._replace(splay=0.0)
     request = request_of(args)
+    native.hide()
     watcher = Watcher(request, pace)
     running: list[subprocess.Popen[bytes]] = []
     _end_with(watcher, running)

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import NoReturn
 
+from confsvc import cores
 from confsvc.errors import CommandError, Problem, ResolutionError
 from confsvc.thin.process import find_file, interpreter_of, restore_signals
 
@@ -54,6 +55,7 @@ def become(file: str, arguments: Sequence[str], environ: Mapping[str, str]) -> N
     """
     restore_signals()
     _flush()
+    cores.allow()
     encoded = {_bytes(name): _bytes(text) for name, text in environ.items()}
     failure = 0
     try:

@@ -40,6 +40,7 @@ def supervise(request: Request, program_of: Callable[[Resolution], Program], sta
 
     """
     parent = _Parent(staying, program_of, say)
+    native.hide()
     block_all()
     listen(parent.on_signal)
     if staying.die_with_parent and not native.arrange_death(SIGTERM, os.getppid()):

@@ -39,6 +39,7 @@ class Reader:
         self._signatures: dict[Reference, Signature | None] = {}
         self._paths = {reference: self._paths_of(reference) for reference in plan.documents}
         self._undescribed: set[Reference] = set()
+        self._doubted: set[Reference] = set()
         self.seen: dict[Reference, Document | ConfsvcError] = {}
         self.failing: dict[Reference, ConfsvcError] = {}
 
@@ -81,7 +82,7 @@ class Reader:
         for reference, outcome in found.items():
             if isinstance(outcome, _SILENCE) and reference in self.seen:
                 self.failing[reference] = outcome
-            else:
+            elif not (isinstance(outcome, Document) and self._is_doubtful(reference, outcome.version)):
                 self.seen[reference] = outcome
                 self.failing.pop(reference, None)
 
@@ -114,6 +115,8 @@ class Reader:
             known = self._signatures.get(reference)
             return known is None or reference in self.failing or signature(self._paths[reference] or ()) != known
         if isinstance(outcome, Description):
+            if self._is_doubtful(reference, outcome.version):
+                return False
             is_same = isinstance(seen, Document) and outcome.version == seen.version and not outcome.state
             return not is_same or self._is_back(reference)
         if isinstance(outcome, NotFound) and isinstance(seen, NotFound):
@@ -124,6 +127,17 @@ class Reader:
         if outcome is not None and not isinstance(outcome, NotFound):
             self._undescribed.add(reference)  # the store keeps no such record, or not for us: its value is read instead
         return True
+
+    def _is_doubtful(self, reference: Reference, version: str) -> bool:
+        """Whether ``version`` is older than the one seen, and that is news: a replica may lag behind for a moment.
+
+        Where it is still so at the next look, the store has been set back, and it is believed.
+        """
+        seen = self.seen.get(reference)
+        is_older = isinstance(seen, Document) and _is_older(version, seen.version)
+        is_news = is_older and reference not in self._doubted
+        (self._doubted.add if is_older else self._doubted.discard)(reference)
+        return is_news
 
     def _is_back(self, reference: Reference) -> bool:
         """Whether ``reference`` was failing. Then it is read once more: asking may be allowed where reading is not."""
@@ -139,3 +153,8 @@ class Reader:
         adapter = self._pool.take(self._plan.backends[reference.scheme])
         locate = getattr(adapter, "paths", None)  # isinstance with a protocol imports inspect, ast and more
         return tuple(locate(reference)) if callable(locate) else None
+
+
+def _is_older(one: str, other: str) -> bool:
+    """Tell whether a version comes before another; most stores count them, the others have no order."""
+    return one.isdecimal() and other.isdecimal() and int(one) < int(other)

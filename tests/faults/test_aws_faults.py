@@ -218,3 +218,35 @@ def test_no_call_lists_or_describes_anything(serve: Serve) -> None:
     port, more = answers(serve, reply({"Parameters": [{"Name": "/x", "Type": "String", "Value": "v", "Version": 1}]}))
     fetch(backend(port, "aws-ssm"), ["aws-ssm:///x"])
     assert {operation(request) for request in requests + more} == {"batchgetsecretvalue", "getparameters"}
+
+
+def test_pages_that_go_round_in_a_circle_are_noticed(serve: Serve) -> None:
+    entries = [{"Name": "/t/a", "Type": "String", "Value": "v", "Version": 1}]
+    port, requests = answers(serve, reply({"Parameters": entries, "NextToken": "again"}))
+    (found,) = fetch(backend(port, "aws-ssm"), ["aws-ssm:///t/"])
+    assert isinstance(found, Malformed)
+    assert len(requests) == 2
+
+
+def test_a_page_with_nothing_on_it_is_not_the_last(serve: Serve) -> None:
+    entries = [{"Name": "/t/a", "Type": "String", "Value": "v", "Version": 1}]
+    pages = [{"Parameters": [], "NextToken": "1"}, {"Parameters": [], "NextToken": "2"}, {"Parameters": entries}]
+    port, _ = answers(serve, *map(reply, pages))
+    (found,) = fetch(backend(port, "aws-ssm"), ["aws-ssm:///t/"])
+    assert found.content.reveal() == {"a": "v"}
+
+
+def test_parameters_are_asked_for_in_clear(serve: Serve) -> None:
+    """What is not decrypted looks like a value and is none."""
+    entries = [{"Name": "/t/a", "Type": "String", "Value": "v", "Version": 1}]
+    port, requests = answers(serve, reply({"Parameters": entries}))
+    fetch(backend(port, "aws-ssm"), ["aws-ssm:///t/", "aws-ssm:///t/a"])
+    assert len(requests) == 2
+    assert all(json.loads(one.partition(b"\r\n\r\n")[2])["WithDecryption"] is True for one in requests)
+
+
+def test_a_store_that_is_not_there_is_tried_as_often_as_any_other(serve: Serve) -> None:
+    port, requests = serve(lambda connection, _: connection.close())
+    (found,) = fetch(backend(port), ["aws-sm://x"])
+    assert isinstance(found, Unavailable)
+    assert len(requests) == 4

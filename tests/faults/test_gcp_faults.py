@@ -210,6 +210,14 @@ def test_all_pages_of_a_project_are_read_with_its_filter(serve: Serve) -> None:
     assert all("filter=labels.env%3Dprod" in path for path in lists)
 
 
+def test_pages_that_go_round_in_a_circle_are_noticed(serve: Serve) -> None:
+    page = {"secrets": [{"name": "projects/1/secrets/a"}], "nextPageToken": "again"}
+    address, requests = answers(serve, reply(page))
+    (found,) = fetch(backend_for(address), ["gcp-sm://p/"])
+    assert isinstance(found, Malformed)
+    assert len(requests) == 2
+
+
 def test_a_secret_that_cannot_be_read_fails_the_whole_project(serve: Serve) -> None:
     def handle(connection: socket.socket, request: bytes) -> None:
         path = path_of(request)
