@@ -16,6 +16,7 @@ COMMANDS = {
     "check": "does every setting resolve and validate? prints no value",
     "plan": "what a start will ask of each backend, what to grant, what it costs; makes no call",
     "diff": "settings that differ between two environments, or since a lock; prints no secret",
+    "report": "how each setting stands in each environment, on one HTML page without values",
     "explain": "which layer won, what it shadowed, version and age; prints no value",
     "get": "one value, exactly as stored",
     "export": "all values, in one of several formats",

@@ -122,6 +122,8 @@ COMMANDS = [
     ["explain"],
     ["explain", "--json"],
     ["explain", "S0"],
+    ["report", "-o", "-"],
+    ["report", "--json"],
     ["plan"],
     ["plan", "--json"],
     ["get", "S0"],
@@ -139,7 +141,9 @@ def test_no_command_shows_it_when_things_go_wrong(project: Project, argv: list[s
     done = project.run(*argv)
     assert find_leaks(CANARY, done.out, done.err) == []
     assert not project.started()
-    assert done.status in ({0} if argv[0] in {"explain", "schema", "init", "plan"} and argv[-1] != "S0" else {1, 65})
+    assert done.status in (
+        {0} if argv[0] in {"explain", "schema", "init", "plan", "report"} and argv[-1] != "S0" else {1, 65}
+    )
 
 
 def test_the_same_commands_would_show_it_if_asked(project: Project) -> None:
