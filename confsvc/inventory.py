@@ -16,7 +16,7 @@ from confsvc.gathering import Gathering
 from confsvc.manifest import KeyPath, Manifest
 from confsvc.plan import Plan
 from confsvc.reference import Reference
-from confsvc.resolver import Request
+from confsvc.resolver import Request, refuse_offline
 from confsvc.schema import UNSET
 from confsvc.survey import plan_all
 
@@ -49,6 +49,7 @@ class Inventory(NamedTuple):
 
 def take_inventory(request: Request, environments: Sequence[str]) -> Iterator[Inventory]:
     """Yield each of ``environments`` in this order, as soon as it is known. Raises what `survey` does."""
+    refuse_offline(request)
     deadline = Deadline(request.timeout)
     plans = plan_all(request, environments)
     gathering = Gathering([plan for plan in plans.values() if isinstance(plan, Plan)], describe_documents, deadline)

@@ -45,6 +45,8 @@ class ConfsvcSettingsSource(PydanticBaseSettingsSource):
         override: bool = False,
         timeout: float = TIMEOUT,
         locked: bool | str = False,
+        offline: bool = False,
+        cache: bool = True,
     ) -> None:
         super().__init__(settings_cls)
         self._schema = ModelSchema(settings_cls)
@@ -57,6 +59,8 @@ class ConfsvcSettingsSource(PydanticBaseSettingsSource):
                 override=override,
                 timeout=timeout,
                 locked=locked,
+                offline=offline,
+                cache=cache,
             )
         )
         set = None  # noqa: A001 - as in ``load``

@@ -27,6 +27,7 @@ __all__ = [
     "net_for",
     "plan_request",
     "recorded",
+    "refuse_offline",
     "resolve_request",
     "trail_for",
 ]
@@ -146,6 +147,17 @@ def plan_request(request: Request) -> Plan:
     from confsvc.locking.pinning import pin_plan
 
     return pin_plan(plan, request.lock)
+
+
+def refuse_offline(request: Request) -> None:
+    """Refuse to ask the stores where nothing may be asked: for what only they can tell.
+
+    Raises:
+        UsageError: ``request`` is offline.
+
+    """
+    if request.offline:
+        raise UsageError("offline: only the stores themselves can tell this", hint="is CONFSVC_OFFLINE set?")
 
 
 def net_for(request: Request, plan: Plan) -> "Net | None":

@@ -22,7 +22,7 @@ from confsvc.fetching import Fetched, fetch_documents
 from confsvc.gathering import Gathering
 from confsvc.plan import Plan
 from confsvc.resolution import Value
-from confsvc.resolver import Request, assemble, plan_request, recorded, trail_for
+from confsvc.resolver import Request, assemble, net_for, plan_request, recorded, trail_for
 
 __all__ = ["PROBLEMS", "Standing", "State", "Surveyed", "plan_all", "survey", "survey_all"]
 
@@ -102,11 +102,12 @@ def survey_all(requests: Sequence[Request]) -> Iterator[Surveyed]:
             raise failure
     plans = _plans(requests)
     deadline = Deadline(max((request.timeout for request in requests[:1]), default=0.0))
-    gathering = Gathering([plan for plan in plans if isinstance(plan, Plan)], fetch_documents, deadline)
+    halves = [_halves(one, plan) for one, plan in zip(requests, plans, strict=True)]
+    gathering = Gathering([half.asked for half in halves if half], fetch_documents, deadline)
     try:
-        for request, plan in zip(requests, plans, strict=True):
-            if isinstance(plan, Plan):
-                yield _surveyed(request, plan, gathering.of(plan))
+        for request, plan, half in zip(requests, plans, halves, strict=True):
+            if half and isinstance(plan, Plan):
+                yield _surveyed(request, plan, {**gathering.of(half.asked), **half.kept})
             else:
                 yield Surveyed(request.environment, error=plan)
     finally:
@@ -129,6 +130,24 @@ def _plans(requests: Sequence[Request]) -> list[Plan | ManifestError]:
         except ManifestError as error:
             plans.append(_settled(error))
     return plans
+
+
+class _Halves(NamedTuple):
+    """A plan with what is to be read of it alone, and what is known without."""
+
+    asked: Plan
+    kept: Fetched
+
+
+def _halves(request: Request, plan: Plan | ManifestError) -> _Halves | None:
+    """Part what is to be read from what is known: offline, that is what the cache keeps.
+
+    A survey tells how the stores are, so else the cache has no part in it.
+    """
+    if not isinstance(plan, Plan):
+        return None
+    net = net_for(request, plan) if request.offline else None
+    return _Halves(plan, {}) if net is None else _Halves(plan._replace(documents=net.wanted), net.outcomes())
 
 
 def _surveyed(request: Request, plan: Plan, fetched: Fetched) -> Surveyed:

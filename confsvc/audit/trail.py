@@ -2,6 +2,7 @@
 
 import os
 import sys
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import NamedTuple
@@ -17,13 +18,17 @@ _MOST = 4096  # bytes of one message to the system's log, half of what rsyslog t
 
 
 class Entry(NamedTuple):
-    """One setting in a line. ``code`` is empty where all is well, else that of the error."""
+    """One setting in a line. ``code`` is empty where all is well, else that of the error.
+
+    ``cached_at`` is when its store was read, where the value is from the cache.
+    """
 
     name: str
     layer: str = ""
     reference: str = ""
     version: str = ""
     code: str = ""
+    cached_at: str = ""
 
 
 class Trail:
@@ -46,7 +51,7 @@ class Trail:
     def write(self, event: str, project: str, environment: str, entries: Sequence[Entry]) -> OutputError | None:
         """Write one line about ``entries``. Returns why that could not be done."""
         codes = sorted({entry.code for entry in entries if entry.code})
-        now = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        now = _moment(time.time())
         head: dict[str, object] = {"time": now, "event": event, "outcome": "failed" if codes else "ok", "codes": codes}
         head |= {"project": project, "environment": environment, **self._who()}
         settings = [{key: text for key, text in entry._asdict().items() if text} for entry in entries]
@@ -79,9 +84,15 @@ def trail_of(environ: Mapping[str, str], by: str) -> Trail | None:
     return Trail(where, by) if where else None
 
 
+def _moment(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
 def _entries(resolved: Resolved) -> Iterator[Entry]:
     for value in resolved.resolution.values():
-        yield Entry(value.name, value.origin.layer, value.origin.reference, value.origin.version)
+        origin = value.origin
+        since = _moment(origin.read_at) if origin.cached and origin.read_at is not None else ""
+        yield Entry(value.name, origin.layer, origin.reference, origin.version, cached_at=since)
     for problem in resolved.problems:
         yield Entry(problem.name, "", problem.reference, "", problem.code)
 

@@ -159,11 +159,11 @@ def open_net(manifest: Manifest, plan: Plan, environ: Mapping[str, str], *, is_o
     return Net(plan, store, limit_of(manifest, plan), offline=offline)
 
 
-def limit_of(manifest: Manifest, plan: Plan) -> float:
-    """Return how old what is kept may be, in seconds: as old as the strictest of the settings that need it allows."""
+def limit_of(manifest: Manifest, plan: Plan | None = None) -> float:
+    """Return how old what is kept may be, in seconds: as old as the strictest of the settings of ``plan`` allows."""
     written = parse_duration(manifest.cache_max_age) if manifest.cache_max_age else None
     whole = written.total_seconds() if written is not None else MAX_AGE
-    return min([whole, *_stale_limits(plan)])
+    return min([whole, *(_stale_limits(plan) if plan else ())])
 
 
 def _stale_limits(plan: Plan) -> Iterable[float]:

@@ -118,9 +118,7 @@ class Folder:
         except OSError as error:
             failure = "it is a link" if os.path.islink(os.path.join(self.path, name)) else why(error)
         else:
-            with open(handle, "rb") as file:
-                failure = _complaint(os.fstat(handle))
-                data = b"" if failure else file.read(_LARGEST)
+            data, failure = _contents(handle)
             if not failure:
                 return data
         raise CacheError(f"`{os.path.join(self.path, name)}` is not used: {failure}", reason="file")
@@ -192,6 +190,20 @@ class Folder:
         else:
             return done
         raise CacheError(f"`{os.path.join(self.path, name)}` cannot be changed: {failure}", reason="write")
+
+
+def _contents(handle: int) -> tuple[bytes, str]:
+    """Return what an open file holds, and close it; or why it is not to be read."""
+    try:
+        failure = _complaint(os.fstat(handle))
+        if failure:
+            return b"", failure
+        with open(handle, "rb", closefd=False) as file:
+            return file.read(_LARGEST), ""
+    except OSError as error:
+        return b"", why(error)
+    finally:
+        os.close(handle)
 
 
 def _complaint(found: os.stat_result) -> str:

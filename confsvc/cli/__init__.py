@@ -29,6 +29,7 @@ COMMANDS = {
     "watch": "stay, and tell of every change by names and versions; run a hook for it",
     "init": "write a manifest from an existing .env",
     "schema": "JSON Schemas: of the settings, or of the manifest for editors",
+    "cache": "the last good settings, for when a store does not answer: see, remove, rekey",
     "completion": "shell completion for bash, zsh and fish",
 }
 ALIASES = {"run": "exec"}

@@ -96,10 +96,11 @@ complete -c confsvc -n '__fish_seen_subcommand_from init' -F
 complete -c confsvc -n '__fish_seen_subcommand_from diff' -F -a '(__confsvc_environments)'
 complete -c confsvc -n '__fish_seen_subcommand_from completion' -a 'bash zsh fish'
 complete -c confsvc -n '__fish_seen_subcommand_from k8s' -a external-secret
+complete -c confsvc -n '__fish_seen_subcommand_from cache' -a 'status purge rekey'
 """
 
 _SHELLS = ("bash", "zsh", "fish")
-_FILES = ("-f", "--file", "-o", "--output", "--to", "--template", "--key-file", "--lock-file")
+_FILES = ("-f", "--file", "-o", "--output", "--to", "--template", "--key-file", "--old-key-file", "--lock-file")
 _ENVIRONMENTS = ("-e", "--env")
 
 
@@ -167,6 +168,7 @@ def _bash() -> str:
 
 def _operands(command: str) -> str:
     return {
+        "cache": " status purge rekey",
         "completion": " " + " ".join(_SHELLS),
         "diff": "; _confsvc_environments; _confsvc_files",
         "init": "; _confsvc_files",

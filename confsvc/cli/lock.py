@@ -12,7 +12,7 @@ from confsvc.fetching import Fetched, fetch_documents
 from confsvc.finding import make_request
 from confsvc.locking import FILE, LockedEnvironment
 from confsvc.plan import Plan
-from confsvc.resolver import TIMEOUT, Request, Resolved, assemble, plan_request, recorded
+from confsvc.resolver import TIMEOUT, Request, Resolved, assemble, plan_request, recorded, refuse_offline
 
 __all__ = ["main", "parser"]
 
@@ -64,7 +64,7 @@ def _request(args: argparse.Namespace) -> Request:
     for option, text in (("-e", args.env), ("-f", args.file), ("--lock-file", args.lock_file)):
         if text == "":
             raise UsageError(f"{option} names nothing")
-    return make_request(
+    request = make_request(
         environment="" if args.all else args.env or "",
         file=args.file or "",
         schema=args.schema,
@@ -72,6 +72,8 @@ def _request(args: argparse.Namespace) -> Request:
         timeout=positive_seconds("--timeout", args.timeout, TIMEOUT),
         by=args.by,
     )
+    refuse_offline(request)
+    return request
 
 
 def _lock(requests: Mapping[str, Request], file: str, *, strict: bool) -> None:
