@@ -106,9 +106,9 @@ def survey_all(requests: Sequence[Request]) -> Iterator[Surveyed]:
     gathering = Gathering([half.asked for half in halves if half], fetch_documents, deadline)
     try:
         for request, plan, half in zip(requests, plans, halves, strict=True):
-            if half and isinstance(plan, Plan):
+            if isinstance(plan, Plan) and half:
                 yield _surveyed(request, plan, {**gathering.of(half.asked), **half.kept})
-            else:
+            elif isinstance(plan, ManifestError):
                 yield Surveyed(request.environment, error=plan)
     finally:
         gathering.release()
