@@ -54,7 +54,12 @@ def moves_since(plan: Plan, locked: LockedEnvironment, describe: Describe) -> li
     earlier = [one.then for one in asked if one.then and _differs(first.get(one.now), one.read)]
     second = describe(list(dict.fromkeys(earlier))) if earlier else {}
     found = [_move(one, first.get(one.now), second) for one in asked]
-    return [_tree(move, found) if one.read.state == "parts" else move for one, move in zip(asked, found, strict=True)]
+    # A tree has moved with any of its parts, and says more only where none of them does.
+    told = {one.read.document for one, move in zip(asked, found, strict=True) if one.read.part and move.change}
+    return [
+        move._replace(change="", why="") if one.read.state == "parts" and one.read.document in told else move
+        for one, move in zip(asked, found, strict=True)
+    ]
 
 
 def _questions(plan: Plan, locked: LockedEnvironment) -> Iterable[_Asked]:
@@ -106,13 +111,6 @@ def _move(asked: _Asked, found: Description | ConfsvcError | None, earlier: Mapp
     if read.state == "parts":
         return move._replace(change="moved", why="something was added to it, or removed")
     return _earlier(move._replace(change="moved", why=found.state), earlier.get(asked.then) if asked.then else None)
-
-
-def _tree(move: Move, moves: Iterable[Move]) -> Move:
-    """Return what to tell of a tree: nothing more where one of its parts tells it."""
-    below = [one for one in moves if one.reference != move.reference and one.reference.startswith(move.reference)]
-    is_told = move.change == "moved" and any(one.change in {"moved", "gone"} for one in below)
-    return move._replace(change="", why="") if is_told else move
 
 
 def _earlier(move: Move, then: object) -> Move:
