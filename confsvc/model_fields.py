@@ -92,7 +92,15 @@ def _field(name: str, info: FieldInfo, config: Mapping[str, Any]) -> Field:
     aliases = texts if by_alias else ()
     by_name = by_name or not (choices and by_alias)
     keys = (*aliases, name) if by_name else aliases
-    return Field(name, keys, aliases, by_name, info, shape_of(info.annotation, info.metadata))
+    return Field(name, keys, aliases, by_name, info, _shape(info, config))
+
+
+def _shape(info: FieldInfo, config: Mapping[str, Any]) -> Shape:
+    shape = shape_of(info.annotation, info.metadata)
+    if config.get("enable_decoding") is not False or shape.model is not None:
+        return shape
+    forced = any(getattr(mark, "__name__", "") == "ForceDecode" for mark in info.metadata)
+    return shape if forced else shape_of(str)  # a BaseSettings whose validators decode the text themselves
 
 
 def prepare_fields(model: type, raw: Raw) -> tuple[dict[str, object], str]:

@@ -30,15 +30,24 @@ class Node:
     """A field and its setting.
 
     ``path`` are the keys that lead to it in the model's input. ``default`` is the field's, or what a default of the
-    model around it has for it. ``children`` are the parts of a nested model.
+    model around it has for it. ``children`` are the parts of a nested model; ``keeps_default`` says that they are laid
+    over its default, and do not replace it.
     """
 
-    __slots__ = ("children", "default", "field", "path", "setting")
+    __slots__ = ("children", "default", "field", "keeps_default", "path", "setting")
 
     def __init__(
-        self, field: Field, setting: Setting, path: tuple[str, ...], default: Any, children: tuple["Node", ...]
+        self,
+        field: Field,
+        setting: Setting,
+        path: tuple[str, ...],
+        default: Any,
+        children: tuple["Node", ...],
+        *,
+        keeps_default: bool,
     ) -> None:
         self.field = field
+        self.keeps_default = keeps_default
         self.path = path
         self.setting = setting
         self.default = default
@@ -66,6 +75,8 @@ class Node:
 
     def parts_of_default(self) -> dict[str, object]:
         """Return what parts are laid over: the fields of the default, where it is an instance."""
+        if not self.keeps_default:
+            return {}
         return parts_of(self.default, self.children)
 
 
@@ -102,7 +113,18 @@ def nodes_of(model: type) -> tuple[Node, ...]:
         for name in node.setting.names:
             if owners.setdefault(name, node) is not node:
                 raise ManifestError(f"two fields of `{model.__name__}` are the setting `{name}`")
+    if is_settings(model) and not config.get("case_sensitive"):
+        _add_cases(nodes, owners)
     return nodes
+
+
+def _add_cases(nodes: tuple[Node, ...], owners: dict[str, Node]) -> None:
+    """A BaseSettings reads its names in upper and in lower case, unless it says that case matters."""
+    for node in walk(nodes):
+        cases = [case for name in node.setting.names for case in (name.upper(), name.lower())]
+        added = tuple(dict.fromkeys(case for case in cases if owners.setdefault(case, node) is node))
+        names = dict.fromkeys((*node.setting.names, *added))
+        node.setting = node.setting._replace(aliases=tuple(names)[1:])
 
 
 class _Around(NamedTuple):
@@ -120,9 +142,14 @@ class _Naming:
     """How the names of settings are made, by the configuration of a BaseSettings."""
 
     def __init__(self, config: Mapping[str, Any]) -> None:
-        self._prefix: str = config.get("env_prefix") or ""
+        prefix: str = config.get("env_prefix") or ""
+        target = config.get("env_prefix_target", "variable")
+        self._prefix = prefix if target in {"variable", "all"} else ""
+        self._prefix_of_aliases = prefix if target in {"alias", "all"} else ""
         self._delimiter: str = config.get("env_nested_delimiter") or "__"
         self._as_written = bool(config.get("case_sensitive"))
+        # As pydantic-settings has it: it says no, unless it says otherwise.
+        self._keeps_default = bool(config.get("nested_model_default_partial_update", True))
 
     def node(self, model: type, field: Field, around: "_Around | None" = None, default: Any = ...) -> Node:
         """Make the node of a field; ``default`` is what a default of the model around has for it, if there is one."""
@@ -149,10 +176,10 @@ class _Naming:
             constraints=_constraints(field),
             aliases=names[1:],
         )
-        return Node(field, setting, path, own, children)
+        return Node(field, setting, path, own, children, keeps_default=self._keeps_default)
 
     def _names(self, model: type, field: Field, parents: tuple[str, ...]) -> tuple[str, ...]:
-        own = list(field.aliases)
+        own = [alias if parents else self._prefix_of_aliases + alias for alias in field.aliases]
         if field.by_name:
             name = field.attribute if parents else self._prefix + field.attribute
             own.append(name if self._as_written else name.upper())

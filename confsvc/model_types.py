@@ -92,6 +92,8 @@ def shape_of(annotation: Any, metadata: Iterable[object] = ()) -> Shape:
 def holds_secret(annotation: Any, seen: frozenset[type] = frozenset()) -> bool:
     """Tell whether ``annotation`` is a secret, or anything in it."""
     annotation, _ = _unwrapped(annotation)
+    if isinstance(annotation, list):  # what a Callable takes
+        return any(holds_secret(inner, seen) for inner in annotation)
     origin = typing.get_origin(annotation)
     base = origin or annotation
     if base in _SECRETS:

@@ -3,7 +3,7 @@
 import re
 
 from confsvc.schema import Schema, Setting
-from confsvc.writers.words import default_text, described, is_needed, type_words
+from confsvc.writers.words import default_text, described, distinct_names, is_needed, type_words
 
 __all__ = ["markdown"]
 
@@ -17,7 +17,7 @@ def markdown(schema: Schema) -> str:
 
 
 def _row(setting: Setting) -> str:
-    names = ", ".join(map(_code, setting.names))
+    names = ", ".join(map(_code, distinct_names(setting)))
     kind = _plain(f"{type_words(setting)}, secret" if setting.secret else type_words(setting))
     default = default_text(setting)
     needed = "yes" if is_needed(setting) else f"no; {_code(default)}" if default else "no"

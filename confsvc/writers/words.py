@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from confsvc import _json
 from confsvc.schema import UNSET, Setting
 
-__all__ = ["default_text", "described", "is_needed", "type_words"]
+__all__ = ["default_text", "described", "distinct_names", "is_needed", "type_words"]
 
 _SIGNS: Mapping[str, str] = {
     "ge": "at least",
@@ -29,6 +29,14 @@ def default_text(setting: Setting) -> str:
     if setting.secret or default is UNSET or default is None:
         return ""
     return _json.to_text(default)
+
+
+def distinct_names(setting: Setting) -> list[str]:
+    """Return its names, each in one case only: a BaseSettings reads all of its own in both."""
+    found: dict[str, str] = {}
+    for name in setting.names:
+        found.setdefault(name.lower(), name)
+    return list(found.values())
 
 
 def described(setting: Setting) -> str:
