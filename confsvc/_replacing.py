@@ -5,7 +5,7 @@ import os
 from secrets import token_hex
 from stat import S_ISREG
 
-__all__ = ["FOLDER", "NEW", "PREFIX", "replace", "why"]
+__all__ = ["FOLDER", "NEW", "PREFIX", "put", "replace", "why"]
 
 FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -17,26 +17,40 @@ def replace(folder: int, name: str, data: bytes, mode: int) -> str:
 
     It is on the disk before it takes its place, and has it for good before this returns.
     """
-    temporary = f"{PREFIX}{token_hex(8)}"
     try:
-        if not _is_replaceable(folder, name):
-            return "something that is not a regular file is in its place"
-        handle = os.open(temporary, NEW, mode=0o600, dir_fd=folder)
+        put(folder, name, data, mode)
+    except FileExistsError:
+        return "something that is not a regular file is in its place"
     except OSError as error:
         return why(error)
+    return ""
+
+
+def put(folder: int, name: str, data: bytes, mode: int, owner: tuple[int, int] | None = None) -> None:
+    """Do what `replace` does. The file is this process's, or of the user and the group in ``owner``.
+
+    Raises:
+        FileExistsError: something that is not a regular file is in its place.
+        OSError: it cannot be written; then nothing has changed.
+
+    """
+    if not _is_replaceable(folder, name):
+        raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST))
+    temporary = f"{PREFIX}{token_hex(8)}"
+    handle = os.open(temporary, NEW, mode=0o600, dir_fd=folder)
     try:
         try:
             _write(handle, data)
+            _own(handle, owner)
             os.fchmod(handle, mode)
             os.fsync(handle)
         finally:
             os.close(handle)
         os.rename(temporary, name, src_dir_fd=folder, dst_dir_fd=folder)
         os.fsync(folder)
-    except OSError as error:
+    except OSError:
         _remove(folder, temporary)
-        return why(error)
-    return ""
+        raise
 
 
 def why(error: OSError) -> str:
@@ -50,6 +64,12 @@ def _is_replaceable(folder: int, name: str) -> bool:
         return S_ISREG(os.stat(name, dir_fd=folder, follow_symlinks=False).st_mode)
     except FileNotFoundError:
         return True
+
+
+def _own(handle: int, owner: tuple[int, int] | None) -> None:
+    found = os.fstat(handle)
+    if owner is not None and owner != (found.st_uid, found.st_gid):
+        os.fchown(handle, *owner)
 
 
 def _write(handle: int, data: bytes) -> None:

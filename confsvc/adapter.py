@@ -27,6 +27,7 @@ __all__ = [
     "Describer",
     "Description",
     "Document",
+    "Grower",
     "Lease",
     "LeaseKeeper",
     "Locator",
@@ -272,20 +273,31 @@ class Pinner(Protocol):
 
 
 class Storer(Protocol):
-    """An adapter that can write."""
+    """An adapter that can write.
 
-    def store(
-        self, reference: Reference, fields: Mapping[str, object], *, deadline: Deadline, expected: str | None = None
-    ) -> str:
-        """Write ``fields`` as the whole document. Returns the new version, empty where the store has none.
+    One that has an attribute ``merges``, which is true, keeps the fields that it is not given; the others write whole
+    documents. One that reads trees has ``member``: see `Grower`.
+    """
+
+    def store(self, reference: Reference, content: Content, *, deadline: Deadline, expected: str | None = None) -> str:
+        """Write ``content`` as the whole document. Returns the new version, empty where the store has none.
 
         With ``expected`` it is written only if that is the current version; "0" stands for no document at all.
 
         Raises:
+            Conflict: another version is the current one.
             AdapterError: it was not written.
             DeadlineError: nothing was heard in time, so it is not known whether it was.
 
         """
+        ...
+
+
+class Grower(Protocol):
+    """A storer that reads trees, of which each part is written by itself."""
+
+    def member(self, reference: Reference, field: str) -> Reference:
+        """Return the reference of ``field`` in the tree ``reference``, whether it is there or not."""
         ...
 
 

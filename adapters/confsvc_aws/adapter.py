@@ -4,7 +4,7 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
-from confsvc.adapter import Backend, Deadline, Description, Outcome, settled
+from confsvc.adapter import Backend, Content, Deadline, Description, Outcome, settled
 from confsvc.errors import AdapterError, ConfsvcError, DeadlineError, Malformed
 from confsvc.reference import Reference
 from confsvc_aws.options import OPTIONS, PARAMETER_STORE, SECRETS_MANAGER, VARIABLES
@@ -55,15 +55,13 @@ class _AwsAdapter(Generic[Name]):
         """See ``confsvc.adapter.Describer``."""
         return self._ask(references, deadline, self._describe)
 
-    def store(
-        self, reference: Reference, fields: Mapping[str, object], *, deadline: Deadline, expected: str | None = None
-    ) -> str:
+    def store(self, reference: Reference, content: Content, *, deadline: Deadline, expected: str | None = None) -> str:
         """See ``confsvc.adapter.Storer``."""
         deadline.check()
         name = self._name(reference)
         if isinstance(name, Malformed):
             raise name
-        stored = self._store(self._api(self._region(name.region)), name, fields, deadline, expected)
+        stored = self._store(self._api(self._region(name.region)), name, content, deadline, expected)
         if isinstance(stored, ConfsvcError):
             raise stored
         return stored
@@ -84,7 +82,7 @@ class _AwsAdapter(Generic[Name]):
         raise NotImplementedError
 
     def _store(
-        self, api: "Api", name: Name, fields: Mapping[str, object], deadline: Deadline, expected: str | None
+        self, api: "Api", name: Name, content: Content, deadline: Deadline, expected: str | None
     ) -> str | AdapterError | DeadlineError:
         raise NotImplementedError
 
@@ -174,11 +172,11 @@ class SecretsManagerAdapter(_AwsAdapter["SecretName"]):
         return pinned_secret(reference, version)
 
     def _store(
-        self, api: "Api", name: "SecretName", fields: Mapping[str, object], deadline: Deadline, expected: str | None
+        self, api: "Api", name: "SecretName", content: Content, deadline: Deadline, expected: str | None
     ) -> str | AdapterError | DeadlineError:
         from confsvc_aws.storing import store_secret
 
-        return store_secret(api, name, fields, deadline, expected)
+        return store_secret(api, name, content, deadline, expected)
 
     def external(self, reference: Reference, cluster: "Cluster") -> "Remote":
         """See ``confsvc.external.Exporter``."""
@@ -230,11 +228,15 @@ class ParameterStoreAdapter(_AwsAdapter["ParameterName"]):
         return pinned_parameter(reference, version, part)
 
     def _store(
-        self, api: "Api", name: "ParameterName", fields: Mapping[str, object], deadline: Deadline, expected: str | None
+        self, api: "Api", name: "ParameterName", content: Content, deadline: Deadline, expected: str | None
     ) -> str | AdapterError | DeadlineError:
         from confsvc_aws.storing import store_parameters
 
-        return store_parameters(api, name, fields, deadline, expected)
+        return store_parameters(api, name, content, deadline, expected)
+
+    def member(self, reference: Reference, field: str) -> Reference:
+        """See ``confsvc.adapter.Grower``."""
+        return Reference(reference.scheme, reference.path.rstrip("/") + "/" + field)
 
     def external(self, reference: Reference, cluster: "Cluster") -> "Remote":
         """See ``confsvc.external.Exporter``."""

@@ -3,8 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from confsvc.adapter import Backend, Deadline, Description, Outcome, compact_json, settled
-from confsvc.errors import AdapterError, ConfsvcError, Malformed, NotFound
+from confsvc.adapter import Backend, Content, Deadline, Description, Outcome, compact_json, settled
+from confsvc.errors import AdapterError, Conflict, ConfsvcError, Malformed, NotFound
 from confsvc.reference import Reference
 from confsvc_gcp.options import OPTIONS, PARAMETERS, VARIABLES
 
@@ -71,18 +71,24 @@ class SecretManagerAdapter:
 
         return needs_of(references, self._backend)
 
-    def store(
-        self, reference: Reference, fields: Mapping[str, object], *, deadline: Deadline, expected: str | None = None
-    ) -> str:
-        """See ``confsvc.adapter.Storer``. The secret is made where there is none; there is no write on condition."""
+    def store(self, reference: Reference, content: Content, *, deadline: Deadline, expected: str | None = None) -> str:
+        """See ``confsvc.adapter.Storer``. The secret is made where there is none.
+
+        There is no write on condition: it is compared before, and the number of the new version tells afterwards.
+        """
         deadline.check()
         name = self._name(reference, deadline)
         if isinstance(name, Malformed):
             raise name
-        stored = _store(self._store(name.location, deadline), name, fields, deadline, expected)
+        stored = _store(self._store(name.location, deadline), name, _data(content), deadline, expected)
         if isinstance(stored, ConfsvcError):
             raise stored
         return stored
+
+    def member(self, reference: Reference, field: str) -> Reference:
+        """See ``confsvc.adapter.Grower``."""
+        parameters = tuple(pair for pair in reference.parameters if pair[0] == "location")
+        return Reference(reference.scheme, reference.path.rstrip("/") + "/" + field, parameters)
 
     def close(self) -> None:
         """Close what is open."""
@@ -148,9 +154,7 @@ class SecretManagerAdapter:
         return RestStore(Rest(self._backend, self._who(), location), self._backend.name)
 
 
-def _store(
-    store: "Store", name: "Name", fields: Mapping[str, object], deadline: Deadline, expected: str | None
-) -> "str | ConfsvcError":
+def _store(store: "Store", name: "Name", data: bytes, deadline: Deadline, expected: str | None) -> "str | ConfsvcError":
     if not name.secret or name.version != "latest":
         return Malformed("a secret is written as a whole, and its next version made: name it alone")
     if expected is not None:
@@ -159,10 +163,25 @@ def _store(
         if isinstance(described, ConfsvcError) and not isinstance(described, NotFound):
             return described
         if current != expected:
-            return Malformed(f"`{name.what}` is at version {current} by now, so it was not written")
-    data = compact_json(dict(fields)).encode()
+            return Conflict(f"`{name.what}` is at version {current} by now, so it was not written")
     added = store.add(name, data, deadline)
-    if not isinstance(added, NotFound):
+    if isinstance(added, NotFound):
+        failure = store.create(name, deadline)
+        if failure and not isinstance(failure, Malformed):  # that is said where somebody else has just made it
+            return failure
+        added = store.add(name, data, deadline)
+    return _judged(added, name, expected)
+
+
+def _judged(added: "str | ConfsvcError", name: "Name", expected: str | None) -> "str | ConfsvcError":
+    """Return what was added, or that it is not the version after the one that was expected."""
+    if isinstance(added, ConfsvcError) or expected in {None, str(int(added) - 1)}:
         return added
-    failure = store.create(name, deadline)
-    return failure or store.add(name, data, deadline)
+    over = str(int(added) - 1)
+    return Conflict(f"version {over} of `{name.what}` came between", written=added, over=over)
+
+
+def _data(content: Content) -> bytes:
+    if isinstance(content, bytes):
+        return content
+    return (content if isinstance(content, str) else compact_json(dict(content))).encode()

@@ -7,8 +7,9 @@ https://kubernetes.io/docs/concepts/configuration/configmap/#mounted-configmaps-
 
 import os
 from collections.abc import Mapping, Sequence
+from typing import ClassVar
 
-from confsvc.adapter import Deadline, Document, Outcome
+from confsvc.adapter import Content, Deadline, Document, Outcome
 from confsvc.errors import AdapterError, Malformed, NotFound
 from confsvc.reference import Reference
 from confsvc_local._base import PathAdapter
@@ -23,6 +24,32 @@ class DirectoryAdapter(PathAdapter):
     """Reads folders of small files. An empty path is ``$CREDENTIALS_DIRECTORY``, where systemd puts credentials."""
 
     folders = True
+    merges: ClassVar[bool] = True
+
+    def store(self, reference: Reference, content: Content, *, deadline: Deadline, expected: str | None = None) -> str:
+        """See ``confsvc.adapter.Storer``. Each field is a file, and the others stay; a folder has no version."""
+        from confsvc_local._writing import change_file
+
+        if expected is not None:
+            raise Malformed("a folder has no versions, so none can be expected")
+        problem = self._problem(reference, content)
+        if problem:
+            raise Malformed(problem)
+        folder = resolve_path(self._backend, reference.path)
+        for name, value in content.items() if isinstance(content, Mapping) else ():
+            data = value if isinstance(value, bytes) else str(value).encode()
+            change_file(os.path.join(folder, name), lambda _, data=data: data, deadline)  # type: ignore[misc]
+        return ""
+
+    def _problem(self, reference: Reference, content: Content) -> str:
+        if not reference.path:
+            return "what systemd has put there is not written"
+        if os.path.lexists(os.path.join(resolve_path(self._backend, reference.path), _PROJECTED)):
+            return "it is a volume that Kubernetes mounts and writes: change the Secret or ConfigMap"
+        if not isinstance(content, Mapping) or not all(isinstance(value, str | bytes) for value in content.values()):
+            return "a folder holds files: names, and texts or bytes"
+        odd = next((name for name in content if "/" in name or name.startswith(".") or not name), None)
+        return f"`{odd}` cannot be the name of a file that is read from there" if odd is not None else ""
 
     def paths(self, reference: Reference) -> Sequence[str]:
         """See ``confsvc.adapter.Locator``."""

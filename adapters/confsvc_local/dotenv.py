@@ -2,9 +2,9 @@
 
 from collections.abc import Mapping
 from io import StringIO
-from typing import Any
+from typing import Any, ClassVar
 
-from confsvc.adapter import Deadline, Document, Outcome, import_submodule
+from confsvc.adapter import Content, Deadline, Document, Outcome, import_submodule
 from confsvc.errors import Malformed
 from confsvc.reference import Reference
 from confsvc_local._base import PathAdapter
@@ -20,6 +20,38 @@ class DotenvAdapter(PathAdapter):
 
     parameters = frozenset({"interpolate"})
     keeps_names = True
+    merges: ClassVar[bool] = True
+
+    def store(self, reference: Reference, content: Content, *, deadline: Deadline, expected: str | None = None) -> str:
+        """See ``confsvc.adapter.Storer``. Everything else in the file stays as it is; it has no version."""
+        from confsvc_local._assignments import assigned
+        from confsvc_local._writing import change_file
+
+        if expected is not None:
+            raise Malformed("a `.env` has no versions, so none can be expected")
+        if not isinstance(content, Mapping) or not all(isinstance(text, str) for text in content.values()):
+            raise Malformed("a `.env` holds names and texts")
+        changes = {name: str(text) for name, text in content.items()}
+        interpolates = reference.parameter("interpolate", "true") != "false"
+
+        def change(data: bytes) -> bytes:
+            mark = data[:3] if data.startswith(b"\xef\xbb\xbf") else b""
+            text, line = _decode(data)
+            if line:
+                raise Malformed(f"line {line} is not UTF-8")
+            after = assigned(text, changes, interpolates=interpolates)
+            self._check(after, changes, interpolates=interpolates)
+            return mark + after.encode()
+
+        change_file(resolve_path(self._backend, reference.path), change, deadline)
+        return ""
+
+    def _check(self, text: str, changes: Mapping[str, str], *, interpolates: bool) -> None:
+        """Check that reading ``text`` gives what was to be written, whatever else stands in the file."""
+        fields, _ = parse_dotenv(text, self._backend.public_environ() if interpolates else None)
+        wrong = next((name for name, value in changes.items() if fields.get(name) != value), None)
+        if wrong is not None:
+            raise Malformed(f"`{wrong}` cannot be written so that it is read back: a line of the file is in its way")
 
     def _read(self, reference: Reference, deadline: Deadline) -> Outcome:
         interpolate = _SWITCH.get(reference.parameter("interpolate", "true"))

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, ClassVar, TypeVar
 
-from confsvc.adapter import Backend, Deadline, Description, Lease, Outcome, settled
+from confsvc.adapter import Backend, Content, Deadline, Description, Lease, Outcome, settled
 from confsvc.errors import AdapterError, DeadlineError, Malformed
 from confsvc.reference import Reference
 from confsvc_vault.options import OPTIONS, PARAMETERS, VARIABLES
@@ -77,18 +77,18 @@ class VaultAdapter:
 
         return needs_of(references, self._backend)
 
-    def store(
-        self, reference: Reference, fields: Mapping[str, object], *, deadline: Deadline, expected: str | None = None
-    ) -> str:
+    def store(self, reference: Reference, content: Content, *, deadline: Deadline, expected: str | None = None) -> str:
         """See ``confsvc.adapter.Storer``. KV version 1 has no versions to return or to expect."""
         from confsvc_vault.writing import store_target
 
+        if not isinstance(content, Mapping):
+            raise Malformed("a secret of a KV engine is a mapping: name a field of it, behind a `#`")
         session, targets, outcomes = self._begin([reference], deadline)
         for error in outcomes.values():
             raise error
         target = targets[reference]
         return _raised(
-            store_target(session.server, target, fields, session.login(deadline), deadline, expected=expected)
+            store_target(session.server, target, content, session.login(deadline), deadline, expected=expected)
         )
 
     def renew(self, lease: Lease, *, deadline: Deadline) -> Lease:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from confsvc.adapter import Deadline, plain_json
-from confsvc.errors import AdapterError, ConfsvcError, DeadlineError, Denied, Malformed
+from confsvc.errors import AdapterError, Conflict, ConfsvcError, DeadlineError, Denied, Malformed
 from confsvc.http import number_of
 from confsvc_vault.documents import denied
 from confsvc_vault.errors import of_hvac
@@ -31,7 +31,8 @@ def store_target(
 ) -> str | AdapterError | DeadlineError:
     """Write ``fields`` as all there is at ``target``. Returns the new version, an empty string where there are none.
 
-    With ``expected`` only if that is the current version; "0" means that nothing may be there yet.
+    With ``expected`` only if that is the current version; "0" means that nothing may be there yet, which KV version 1
+    cannot hold us to.
     """
     mount = locate(server, [target], login.token.reveal(), deadline)[target]
     if mount is None:
@@ -48,7 +49,7 @@ def store_target(
     if isinstance(answer, Denied):
         return denied(target.place(mount), target.namespace, login.who, "create", "update")
     if isinstance(answer, Malformed) and expected is not None:
-        return Malformed(f"`{target.place(mount)}` was not written: version {expected} is not its current one")
+        return Conflict(f"`{target.place(mount)}` was not written: version {expected} is not its current one")
     if isinstance(answer, AdapterError | DeadlineError):
         return answer
     data = answer.get("data") if isinstance(answer, Mapping) else None
@@ -60,7 +61,7 @@ def _problem(target: Target, mount: Mount, expected: str | None) -> str:
         return "a version is made by writing; it cannot be named before"
     if not mount.version:
         return f"`{target.path}` is not in a KV engine"
-    if expected is not None and mount.version == 1:
+    if expected not in {None, "0"} and mount.version == 1:
         return f"`{target.path}` has no versions, so none can be expected"
     if expected is not None and not (expected.isascii() and expected.isdecimal()):
         return "the expected version is a number"

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Iterator, Mapping
 
+from confsvc.dotenv_text import quoted
 from confsvc.errors import OutputError
 from confsvc.inject.yaml_text import scalar
 from confsvc.resolution import Resolution, Value
@@ -16,17 +17,7 @@ _DOCKER_LINE = 64 * 1024 - 1
 
 def dotenv(resolution: Resolution) -> str:
     """Write assignments that python-dotenv reads back exactly, interpolation included."""
-    return "".join(f"{_name(v, 'dotenv')}={_dotenv_quoted(_utf8(v, 'dotenv'))}\n" for v in resolution.values())
-
-
-def _dotenv_quoted(text: str) -> str:
-    # It interpolates inside any quotes. `${:-$}` is the default of a variable without a name: a dollar sign.
-    text = text.replace("\\", "\\\\").replace("${", "${:-$}{")
-    if text.endswith("\\"):  # which python-dotenv 1.2.1 and older take for the escape of the closing quote
-        text = text[:-2] + "${:-\\}"
-    if "\r" in text:  # which reading a text file would turn into a line feed
-        return '"' + text.replace('"', '\\"').replace("\r", "\\r") + '"'
-    return "'" + text.replace("'", "\\'") + "'"
+    return "".join(f"{_name(v, 'dotenv')}={quoted(_utf8(v, 'dotenv'))}\n" for v in resolution.values())
 
 
 def shell(resolution: Resolution) -> str:

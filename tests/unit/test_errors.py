@@ -51,6 +51,7 @@ def test_every_error_and_no_other_is_public() -> None:
         "BadReferenceError",
         "CacheError",
         "CommandError",
+        "Conflict",
         "InternalError",
         "OutputError",
         "UnknownEnvironmentError",
