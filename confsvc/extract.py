@@ -76,9 +76,12 @@ def _text(content: object) -> str | None:
 
 
 class Fields:
-    """A source's fields by the names of settings. ``collisions`` are pairs of fields that want the same name."""
+    """A source's fields by the names of settings, and what they are called there, ``owners``.
 
-    __slots__ = ("collisions", "document", "reference", "values", "verbatim")
+    ``collisions`` are pairs of fields that want the same name.
+    """
+
+    __slots__ = ("collisions", "document", "owners", "reference", "values", "verbatim")
 
     def __init__(
         self, document: Document, reference: Reference, fields: Mapping[str, object], *, verbatim: bool
@@ -88,12 +91,12 @@ class Fields:
         self.verbatim = verbatim
         self.values: dict[str, object] = {}
         self.collisions: dict[str, tuple[str, str]] = {}
-        owners: dict[str, str] = {}
+        self.owners: dict[str, str] = {}
         for field, value in fields.items():
             name = field if verbatim else setting_name(field)
-            if name in owners:
-                self.collisions[name] = (owners[name], field)
-            owners[name] = field
+            if name in self.owners:
+                self.collisions[name] = (self.owners[name], field)
+            self.owners[name] = field
             self.values[name] = value
 
 

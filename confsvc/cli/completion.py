@@ -92,8 +92,9 @@ function __confsvc_command
 end
 complete -c confsvc -f
 complete -c confsvc -n 'contains -- -- (commandline -opc)' -x -a '(__confsvc_command)'
-complete -c confsvc -n '__fish_seen_subcommand_from init' -F
+complete -c confsvc -n '__fish_seen_subcommand_from init import' -F
 complete -c confsvc -n '__fish_seen_subcommand_from diff' -F -a '(__confsvc_environments)'
+complete -c confsvc -n '__fish_seen_subcommand_from copy' -a '(__confsvc_environments)'
 complete -c confsvc -n '__fish_seen_subcommand_from completion' -a 'bash zsh fish'
 complete -c confsvc -n '__fish_seen_subcommand_from k8s' -a external-secret
 complete -c confsvc -n '__fish_seen_subcommand_from cache' -a 'status purge rekey'
@@ -171,6 +172,8 @@ def _operands(command: str) -> str:
         "cache": " status purge rekey",
         "completion": " " + " ".join(_SHELLS),
         "diff": "; _confsvc_environments; _confsvc_files",
+        "copy": "; _confsvc_environments",
+        "import": "; _confsvc_files",
         "init": "; _confsvc_files",
         "k8s": " external-secret",
     }.get(command, "")

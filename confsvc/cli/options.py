@@ -56,10 +56,11 @@ class Parser(argparse.ArgumentParser):
         speaking.add_argument("--json", action="store_true", help="errors, and reports, as JSON")
         speaking.add_argument("--no-color", action="store_true", help="no colour; NO_COLOR does the same")
 
-    def manifest_options(self) -> None:
-        """Add ``-e`` and ``-f``."""
+    def manifest_options(self, *, environment: bool = True) -> None:
+        """Add ``-e``, unless the environment is named otherwise, and ``-f``."""
         group = self.add_argument_group("manifest")
-        group.add_argument("-e", "--env", metavar="ENV", help="the environment; else CONFSVC_ENV, else the default")
+        if environment:
+            group.add_argument("-e", "--env", metavar="ENV", help="the environment; else CONFSVC_ENV, else the default")
         group.add_argument("-f", "--file", metavar="FILE", help="the manifest; else CONFSVC_FILE, else searched upward")
 
     def resolve_options(self) -> None:

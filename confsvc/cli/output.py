@@ -10,6 +10,9 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from confsvc.errors import ConfsvcError, OutputError, Problem, ResolutionError, printable
 
 __all__ = [
+    "Bar",
+    "ask",
+    "can_ask",
     "configure",
     "count",
     "end_progress",
@@ -31,6 +34,7 @@ __all__ = [
 _RED, _YELLOW, _BOLD, _RESET = "\x1b[31m", "\x1b[33m", "\x1b[1m", "\x1b[0m"
 
 _DATA, _DISORDER = 65, 1  # what is a problem of the settings, rather than of the way to them
+_BAR = 30  # characters
 
 _state = {"json": False, "quiet": False, "verbose": False, "color": False, "progress": False}
 
@@ -141,11 +145,45 @@ def inform(message: str, **data: object) -> None:
 
 def show_progress(what: str, done: int) -> None:
     """Show how far a long read has come, on a terminal, in a line that the next thing said replaces."""
-    if _state["quiet"] or _state["json"] or sys.stderr is None or not sys.stderr.isatty():
+    if not _shows_progress():
         return
     _state["progress"] = True
     sys.stderr.write(f"\r\x1b[Kreading {printable(what)}: {done} so far")
     sys.stderr.flush()
+
+
+def _shows_progress() -> bool:
+    return not (_state["quiet"] or _state["json"] or sys.stderr is None or not sys.stderr.isatty())
+
+
+class Bar:
+    """How far something has come whose end is known, on a terminal; for fewer than ``least`` parts there is none."""
+
+    def __init__(self, what: str, *, least: int) -> None:
+        self._what = what
+        self._least = least
+
+    def __call__(self, done: int, total: int) -> None:
+        """Show that ``done`` parts of ``total`` are done."""
+        if total < self._least or not _shows_progress():
+            return
+        _state["progress"] = True
+        filled = "#" * (done * _BAR // total)
+        sys.stderr.write(f"\r\x1b[K{printable(self._what)}: [{filled:-<{_BAR}}] {done} of {total}")
+        sys.stderr.flush()
+
+
+def can_ask() -> bool:
+    """Whether there is somebody at a terminal who can be asked, and answers."""
+    streams = (sys.stdin, sys.stderr)
+    return not _state["json"] and all(stream is not None and stream.isatty() for stream in streams)
+
+
+def ask(question: str) -> bool:
+    """Ask on a terminal. Only yes means yes."""
+    sys.stderr.write(f"{printable(question)} [y/N] ")
+    sys.stderr.flush()
+    return sys.stdin.readline().strip().lower() in {"y", "yes"}
 
 
 def end_progress() -> None:
