@@ -145,12 +145,10 @@ class Net:
 
     def _warned(self, resolved: Resolved, failure: str = "") -> Resolved:
         """Say what is odd about the cache, although nothing is lacking now."""
-        lines = []
+        line = f"nothing is kept in the cache: {failure}" if failure else ""
         if isinstance(self.kept, Refusal) and self.kept.is_odd and self._store is not None:
-            lines.append(f"the cache cannot be used: {self.kept.message}")
-        if failure and not any(failure.startswith(line.partition(": ")[2]) for line in lines):
-            lines.append(f"nothing is kept in the cache: {failure}")
-        return resolved._replace(resolution=resolved.resolution.warning(*lines)) if lines else resolved
+            line = f"the cache cannot be used: {self.kept.message}"  # most likely it failed for the same reason
+        return resolved._replace(resolution=resolved.resolution.warning(line)) if line else resolved
 
 
 def open_net(manifest: Manifest, plan: Plan, environ: Mapping[str, str], *, is_on: bool, offline: bool) -> Net:

@@ -74,7 +74,7 @@ class Folder:
             CacheError: it cannot be opened or made, or others may write in it.
 
         """
-        failure = ""
+        failure = hint = ""
         try:
             if make:
                 os.makedirs(path, mode=0o700, exist_ok=True)
@@ -91,7 +91,8 @@ class Folder:
                 return cls(path, handle)
             os.close(handle)
             failure = "others may write in it" if found.st_uid == os.geteuid() else "it belongs to another user"
-        raise CacheError(f"the folder `{path}` is not used: {failure}", reason="folder", hint=_own_folder(path))
+            hint = f"one in it, which is made where it is not there, would be this user's own: `{path}/confsvc`"
+        raise CacheError(f"the folder `{path}` is not used: {failure}", reason="folder", hint=hint)
 
     def close(self) -> None:
         """Close it."""
@@ -214,8 +215,3 @@ def _complaint(found: os.stat_result) -> str:
     if found.st_mode & 0o077:
         return "others may read or write it"
     return "it is too large" if found.st_size >= _LARGEST else ""
-
-
-def _own_folder(path: str) -> str:
-    inside = os.path.join(path, "confsvc")
-    return f"CONFSVC_CACHE_DIR={inside}, which is made, would be this user's own"
