@@ -40,6 +40,7 @@ def parser() -> Parser:
 def main(argv: list[str]) -> int:
     """Check, and return the exit status."""
     args = parser().parse_args(argv)
+    args.output = None if args.output == "-" else args.output
     _refuse(args)
     request = request_of(args)
     manifest = request.manifest

@@ -22,6 +22,8 @@ ORDER = (
     ("set", "--set NAME=VALUE"),
 )
 
+_NONE = "none, and none is required"
+
 
 def parser() -> Parser:
     """Return the command's parser."""
@@ -70,22 +72,25 @@ def _show_order() -> None:
 
 def _show_all(resolved: Resolved) -> None:
     values = resolved.resolution
+    named = {problem.name: problem for problem in resolved.problems if problem.name in resolved.looks}
     if output.is_json():
         output.write_json(
             {
                 "environment": values.environment,
                 "settings": [_data(value) for value in values.values()],
                 "problems": [problem._asdict() for problem in resolved.problems],
+                "absent": [name for name in resolved.looks if name not in values and name not in named],
             }
         )
         return
-    named = {problem.name: problem for problem in resolved.problems if problem.name in resolved.looks}
     rows: list[tuple[str, ...]] = [("setting", "layer", "reference", "version", "age", "shadows")]
     for name in resolved.looks:
         if name in values:
             rows.append(_row(values[name]))
         elif name in named:
             rows.append(_problem_row(named[name]))
+        else:
+            rows.append((name, "-", "", "", "", _NONE))
     rows += [_problem_row(problem) for problem in resolved.problems if problem.name not in named]
     output.write(output.table(rows) + "\n")
 
@@ -118,7 +123,7 @@ def _show_one(name: str, request: Request, resolved: Resolved, problem: Problem 
         rows += [("value", "none"), ("reference", problem.reference), ("problem", problem.message)]
         rows += [("written at", problem.place), ("hint", problem.hint)]
     else:
-        rows.append(("value", "none, and none is required"))
+        rows.append(("value", _NONE))
     output.write(output.table([row for row in rows if row[1]]) + "\n\n")
     layers = [(look.layer.layer, look.layer.reference or look.layer.place, look.why or look.outcome) for look in looks]
     output.write(output.table([("layer", "where", "outcome"), *layers]) + "\n")

@@ -14,7 +14,7 @@ __all__ = ["deliver", "output_options", "refuse_terminal"]
 def output_options(parser: Parser) -> None:
     """Add ``-o`` and ``--reveal``."""
     group = parser.add_argument_group("where to")
-    group.add_argument("-o", "--output", metavar="FILE", help="a file, readable by its owner alone, instead of stdout")
+    group.add_argument("-o", "--output", metavar="FILE", help="a file for its owner alone; - is stdout")
     group.add_argument("--reveal", action="store_true", help="secrets may be printed to a terminal")
 
 
@@ -29,7 +29,7 @@ def deliver(args: argparse.Namespace, data: str | bytes, *, secret: bool) -> Non
     data = data if isinstance(data, bytes) else data.encode(errors="surrogateescape")
     if args.output == "":
         raise UsageError("--output takes the name of a file, and it is empty")
-    if args.output is not None:
+    if args.output not in {None, "-"}:
         write_file(args.output, data)
         return
     if secret:

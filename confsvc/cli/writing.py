@@ -43,7 +43,7 @@ def asking_options(parser: Parser) -> None:
 
 
 def request_to_write(args: argparse.Namespace, environment: str | None) -> Request:
-    """Return the request for the environment that is written to."""
+    """Return the request for an environment that is written to, or copied: its stores are asked, and nobody else."""
     for option, text in (("-e", environment), ("-f", args.file)):
         if text == "":
             raise UsageError(f"{option} names nothing")
@@ -52,9 +52,10 @@ def request_to_write(args: argparse.Namespace, environment: str | None) -> Reque
         file=args.file or "",
         schema=args.schema,
         override=True,
+        cache=False,
         timeout=positive_seconds("--timeout", args.timeout, TIMEOUT),
         by=args.by,
-    )
+    )._replace(alone=True)
 
 
 def carry_out(

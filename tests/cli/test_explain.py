@@ -90,6 +90,13 @@ def test_of_one_setting_everything_declared_is_told(app: Project) -> None:
     assert "none, and none is required" in app.run("explain", "MAYBE", "-e", "app").out
 
 
+def test_a_setting_without_a_value_that_needs_none_has_its_row_too(app: Project) -> None:
+    rows = [line.split() for line in app.run("explain", "-e", "app").out.splitlines()]
+    assert [row[0] for row in rows] == ["setting", "PORT", "TOKEN", "MAYBE"]
+    assert rows[-1] == ["MAYBE", "-", "none,", "and", "none", "is", "required"]
+    assert json.loads(app.run("explain", "-e", "app", "--json").out)["absent"] == ["MAYBE"]
+
+
 def test_every_problem_has_its_row_in_the_order_of_the_manifest(project: Project) -> None:
     project.manifest("""
 [settings]

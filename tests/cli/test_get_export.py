@@ -78,6 +78,15 @@ def test_an_empty_output_is_not_stdout(app: Project, argv: tuple[str, ...]) -> N
     assert CANARY not in done.err
 
 
+def test_a_dash_is_stdout_and_no_file(app: Project) -> None:
+    for argv in (("get", "TOKEN"), ("export", "--format", "json"), ("check", "--format", "github")):
+        done = app.run(*argv, "-o", "-")
+        assert (done.status, done.out) == (0, app.run(*argv).out), argv
+        assert not (app.folder / "-").exists()
+    status, shown = on_a_terminal(app, "get", "TOKEN", "-o", "-")
+    assert (status, CANARY.encode() in shown) == (64, False)
+
+
 @pytest.mark.parametrize(
     ("output", "message"),
     [
