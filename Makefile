@@ -53,6 +53,7 @@ bench: $(STAMP)  ## print what a start costs, as ratios
 	$(BIN)/python tests/benchmarks/pods.py
 	$(BIN)/python tests/benchmarks/library.py
 	$(BIN)/python tests/benchmarks/report.py
+	$(BIN)/python tests/benchmarks/environments.py
 
 docs: $(STAMP)  ## write the generated pages
 	$(BIN)/python docs/generate.py
