@@ -1,6 +1,7 @@
 """Finding the line of a key in a TOML file. Only used once something is wrong: tomllib keeps no positions."""
 
 import re
+from functools import lru_cache
 
 __all__ = ["line_of"]
 
@@ -17,21 +18,22 @@ _TRIPLE = ('"""', "'''")
 
 def line_of(text: str, path: tuple[str, ...]) -> int:
     """Return the line, from 1, where the key ``path`` is written, or its nearest parent; 0 if none is."""
-    best, best_line = 0, 0
+    whole, parts = _index(text)
+    if path in parts:
+        return parts[path]
+    return next((whole[path[:count]] for count in range(len(path) - 1, 0, -1) if path[:count] in whole), 0)
+
+
+@lru_cache(maxsize=4)  # a large manifest may have many problems
+def _index(text: str) -> tuple[dict[tuple[str, ...], int], dict[tuple[str, ...], int]]:
+    """Return the first line of every key, and of every key that is one or begins one."""
+    whole: dict[tuple[str, ...], int] = {}
+    parts: dict[tuple[str, ...], int] = {}
     for number, found in _keys(text):
-        shared = _shared(found, path)
-        if shared > best and (shared == len(found) or shared == len(path)):
-            best, best_line = shared, number
-    return best_line
-
-
-def _shared(found: tuple[str, ...], path: tuple[str, ...]) -> int:
-    count = 0
-    for mine, theirs in zip(found, path, strict=False):
-        if mine != theirs:
-            break
-        count += 1
-    return count
+        whole.setdefault(found, number)
+        for count in range(1, len(found) + 1):
+            parts.setdefault(found[:count], number)
+    return whole, parts
 
 
 def _keys(text: str) -> list[tuple[int, tuple[str, ...]]]:

@@ -3,12 +3,12 @@
 It is made of a survey or of an inventory, holds no value, and is what people, JSON and CI's report formats are given.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from confsvc.errors import ConfsvcError, Problem, ResolutionError
 from confsvc.inventory import Inventory, Item
-from confsvc.manifest import Manifest
+from confsvc.manifest import KeyPath, Manifest
 from confsvc.survey import Standing, Surveyed
 
 __all__ = ["UNCHECKED", "Case", "Checked", "Finding", "check_documents", "check_settings", "findings"]
@@ -88,12 +88,13 @@ def check_documents(found: Inventory) -> Checked:
 
 def findings(checked: Sequence[Checked], manifest: Manifest) -> list[Finding]:
     """Return every problem of every environment with the place where it is best mended."""
-    return [
-        Finding(one.environment, case.problem, *_place(manifest, one.environment, case.problem))
-        for one in checked
-        for case in one.cases
-        if case.problem
-    ]
+    found = []
+    for one in checked:
+        problems = [case.problem for case in one.cases if case.problem]
+        values = manifest.environment(one.environment).values if problems else {}
+        paths = {name: entries[0].path for name, entries in values.items()}
+        found += [Finding(one.environment, p, *_place(manifest, one.environment, p, paths)) for p in problems]
+    return found
 
 
 def _of_no_setting(problem: Problem, environment: str) -> Case:
@@ -123,14 +124,13 @@ def _item_data(item: Item) -> dict[str, object]:
     }
 
 
-def _place(manifest: Manifest, environment: str, problem: Problem) -> tuple[str, int]:
+def _place(manifest: Manifest, environment: str, problem: Problem, values: Mapping[str, KeyPath]) -> tuple[str, int]:
     """Return where a problem is written: what it says itself, else its value, its declaration, its environment."""
     file, _, line = problem.place.rpartition(":")
     if file and line.isdecimal():
         return file, int(line)
-    values = manifest.environment(environment).values if problem.name else {}
-    paths = [values[problem.name][0].path] if problem.name in values else []
+    paths = [values[problem.name]] if problem.name in values else []
     paths += [("settings", problem.name), ("schema",), ("environments", environment)]
-    path = next((path for path in paths if manifest.has(path)), ())
-    file, _, line = manifest.place(path).rpartition(":")
-    return (file, int(line)) if line.isdecimal() else (manifest.place(path), 0)
+    place = manifest.place(next((path for path in paths if manifest.has(path)), ()))
+    file, _, line = place.rpartition(":")
+    return (file, int(line)) if line.isdecimal() else (place, 0)
