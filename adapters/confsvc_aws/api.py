@@ -68,6 +68,7 @@ class Api:
         """Do ``operations`` side by side, and return what was heard of each, in order.
 
         Raises:
+            DeadlineError: who gives out credentials was not done in time.
             Unauthenticated: there are no credentials.
             ManifestError: they cannot be looked for.
 
@@ -95,14 +96,14 @@ class Api:
         return Unavailable(f"`{self.region}` is no region of AWS that is known here: {heard.message}", hint=_REGIONS)
 
     def _send(self, operations: Sequence[Operation], deadline: Deadline) -> list[Answer | AdapterError | DeadlineError]:
-        calls = [self._signed(operation) for operation in operations]
+        calls = [self._signed(operation, deadline) for operation in operations]
         policy = _WRITING if any(operation.is_write for operation in operations) else _READING
         return self._client.send(calls, deadline=deadline, retry=policy) if calls else []
 
-    def _signed(self, operation: Operation) -> Call:
+    def _signed(self, operation: Operation, deadline: Deadline) -> Call:
         body = dumps(operation.parameters).encode()
         headers = signed_headers(
-            self._identity.credentials(),
+            self._identity.credentials(deadline),
             service=self._service,
             region=self.region,
             host=self._origin.authority,

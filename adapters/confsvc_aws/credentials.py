@@ -4,9 +4,13 @@ import os
 from importlib import import_module
 from typing import Any
 
-from confsvc.adapter import Backend
-from confsvc.errors import ConfsvcError, ManifestError, Unauthenticated, Unavailable
+from confsvc.adapter import Backend, Deadline
+from confsvc.errors import ConfsvcError, DeadlineError, ManifestError, Unauthenticated, Unavailable
 from confsvc_aws.signing import Credentials
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from confsvc_aws.programs import Programs
 
 __all__ = ["Identity"]
 
@@ -29,11 +33,14 @@ class Identity:
         self._backend = backend
         self._session: Any = None
         self._found: Any = None
+        self._programs: Programs | None = None
+        self._deadline: Deadline | None = None
 
-    def credentials(self) -> Credentials:
-        """Return what to sign with now; botocore renews what ends.
+    def credentials(self, deadline: Deadline | None = None) -> Credentials:
+        """Return what to sign with now; botocore renews what ends. A program that is asked has until ``deadline``.
 
         Raises:
+            DeadlineError: such a program was not done by then.
             Unauthenticated: there are none, or a role is not given to us.
             Unavailable: who gives them cannot be reached.
             ManifestError: botocore is needed and not installed, or there is no such profile.
@@ -43,6 +50,9 @@ class Identity:
         static = self._static()
         if static and not self._backend.options.get("role_arn"):
             return static
+        self._deadline = deadline
+        if self._programs:
+            self._programs.until(deadline)
         frozen = self._ask(lambda: self._botocore().get_frozen_credentials())
         return Credentials(frozen.access_key, frozen.secret_key, frozen.token or "")
 
@@ -108,9 +118,14 @@ class Identity:
         except ConfsvcError as error:
             failure = error
         except Exception as error:  # noqa: BLE001 - of botocore: its texts may hold what a process or a server said
-            failure = self._translated(type(error).__name__, error)
+            failure = self._late() or self._translated(type(error).__name__, error)
         failure.__context__ = failure.__cause__ = None
         raise failure.with_traceback(None)
+
+    def _late(self) -> ConfsvcError | None:
+        if self._deadline and self._programs and self._programs.is_late:
+            return DeadlineError(f"no answer within {self._deadline.seconds:g} s")
+        return None
 
     def _translated(self, name: str, error: Any) -> ConfsvcError:
         options = self._backend.options
@@ -133,11 +148,19 @@ class Identity:
     def _botocore(self) -> Any:
         if self._found is None:
             session = self._open()
+            self._watch_programs(session)
             found = session.get_credentials()
             if found is None:
                 raise Unauthenticated("there are no AWS credentials", hint=self._tried())
             self._found = self._assumed(session, found) if self._backend.options.get("role_arn") else found
         return self._found
+
+    def _watch_programs(self, session: Any) -> None:
+        from confsvc_aws.programs import Programs
+
+        self._programs = Programs()
+        self._programs.until(self._deadline)
+        self._programs.use_in(session, self._import("botocore.credentials"))
 
     def _open(self) -> Any:
         if self._session is None:

@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import resource
 import subprocess
 import threading
 import time
@@ -26,9 +27,10 @@ class Entry(NamedTuple):
 
 
 class Seen(NamedTuple):
-    """What was seen of a process. ``seconds`` is from ``start`` to its end, without the time it waited for a processor.
+    """What was seen of a process, from ``start`` to ``end`` on the monotonic clock.
 
-    ``commands`` is every command line that it and its children had; ``left`` is what of them lives on.
+    ``waited`` is for how many seconds of that it waited for a processor, ``used`` for how many it had one. ``commands``
+    is every command line that it and its children had; ``left`` is what of them lives on.
     """
 
     status: int
@@ -37,6 +39,7 @@ class Seen(NamedTuple):
     start: float
     end: float
     waited: float
+    used: float
     commands: frozenset[bytes]
     left: tuple[str, ...]
 
@@ -64,18 +67,18 @@ def watch_process(command: Sequence[str], environ: Mapping[str, str], folder: Pa
         stderr=subprocess.PIPE,
         start_new_session=True,
     )
-    start = time.monotonic()
+    start, used = time.monotonic(), _used()
     watcher = _Watcher(process.pid)
     watcher.start()
     try:
         out, err = process.communicate(timeout=60)
-        end = time.monotonic()
+        end, used = time.monotonic(), _used() - used
     finally:
         process.kill()
         watcher.is_over.set()
         watcher.join()
     left = _session(process.pid)
-    return Seen(process.returncode, out, err, start, end, watcher.waited, frozenset(watcher.commands), left)
+    return Seen(process.returncode, out, err, start, end, watcher.waited, used, frozenset(watcher.commands), left)
 
 
 class _Watcher(threading.Thread):
@@ -101,6 +104,11 @@ class _Watcher(threading.Thread):
                 self._look(child)
         except (OSError, IndexError):
             return  # it has ended meanwhile
+
+
+def _used() -> float:
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return usage.ru_utime + usage.ru_stime
 
 
 def _session(number: int) -> tuple[str, ...]:

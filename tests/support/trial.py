@@ -41,10 +41,11 @@ class Store(NamedTuple):
 
 
 class Trial:
-    """A project whose settings come from ``store``, through ``proxy``."""
+    """A project whose settings come from ``store``, through ``proxy``. ``prefix`` is what runs ``confsvc``."""
 
-    def __init__(self, folder: Path, store: Store, proxy: FaultProxy) -> None:
+    def __init__(self, folder: Path, store: Store, proxy: FaultProxy, *, prefix: Sequence[str] = ()) -> None:
         self.store, self.proxy = store, proxy
+        self._prefix = prefix
         self.project, self._received = folder / "project", folder / "received"
         self._home = folder / "home"
         for one in (self.project / ".git", self._home / "tmp", self._home / "run"):
@@ -95,7 +96,8 @@ class Trial:
             case,
             seen,
             received,
-            seen.end - (self.proxy.first_at or seen.start),
+            # Where nobody was asked, the clock starts with the process, which has to load before it can ask.
+            seen.end - (self.proxy.first_at or seen.start + seen.used),
             open_files,
             before,
             after,
@@ -111,7 +113,7 @@ class Trial:
         return one
 
     def _command(self, mode: str, deadline: float, bug: str) -> list[str]:
-        program = [sys.executable, _SEEDED, bug] if bug else [CONFSVC]
+        program = [*self._prefix, *([sys.executable, _SEEDED, bug] if bug else [CONFSVC])]
         options = [mode, "--timeout", f"{deadline}s"]
         if mode == "render":
             return [*program, *options, "--to", "out"]
