@@ -50,6 +50,7 @@ bench: $(STAMP)  ## print what a start costs, as ratios
 	$(BIN)/python tests/benchmarks/aws.py
 	$(BIN)/python tests/benchmarks/gcp.py
 	$(BIN)/python tests/benchmarks/staying.py
+	$(BIN)/python tests/benchmarks/agent.py
 	$(BIN)/python tests/benchmarks/pods.py
 	$(BIN)/python tests/benchmarks/library.py
 	$(BIN)/python tests/benchmarks/report.py

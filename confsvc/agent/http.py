@@ -1,6 +1,7 @@
 """HTTP as far as the agent speaks it: requests without a body in, answers of a known length out."""
 
 from collections.abc import Mapping
+from functools import lru_cache
 from http import HTTPStatus
 from typing import NamedTuple
 
@@ -48,7 +49,12 @@ def parse_head(data: bytes | bytearray) -> Parsed | None:
         if len(data) > HEAD:
             raise BadRequest(431, "the request is too large")
         return None
-    lines = bytes(data[:end]).split(b"\r\n")
+    return _parse(bytes(data[:end]))
+
+
+@lru_cache(maxsize=64)  # clients of one kind all say the same
+def _parse(head: bytes) -> Parsed:
+    lines = head.split(b"\r\n")
     words = lines[0].split(b" ")
     if len(words) != 3 or words[2] not in {b"HTTP/1.1", b"HTTP/1.0"} or not _TOKEN.issuperset(words[0]):  # noqa: PLR2004
         raise BadRequest(400, "this is not HTTP/1.1")
@@ -58,7 +64,9 @@ def parse_head(data: bytes | bytearray) -> Parsed | None:
     path, query = parse_target(words[1])
     is_new = words[2] == b"HTTP/1.1"
     wish = fields.get(b"connection", b"").lower()
-    return Parsed(words[0].decode(), path, query, fields, is_new, is_new and b"close" not in wish, end + len(_END))
+    return Parsed(
+        words[0].decode(), path, query, fields, is_new, is_new and b"close" not in wish, len(head) + len(_END)
+    )
 
 
 def write_reply(reply: Reply, *, with_body: bool, keeps: bool) -> bytes:

@@ -16,12 +16,12 @@ class Log:
 
     def __init__(self, *, quiet: bool = False, verbose: bool = False, stream: TextIO | None = None) -> None:
         self._quiet = quiet
-        self._verbose = verbose
+        self.is_verbose = verbose
         self._stream = stream
 
     def debug(self, event: str, **fields: object) -> None:
         """Tell what is of interest to who looks for something; with ``-v`` only."""
-        if self._verbose:
+        if self.is_verbose:
             self._write("debug", event, fields)
 
     def info(self, event: str, **fields: object) -> None:

@@ -61,7 +61,7 @@ class Pages:
         if asked.method not in {"GET", "HEAD"}:
             return refuse(405, "method", "only GET and HEAD are answered")
         if asked.path in {"/healthz", "/readyz"}:
-            return self._health(asked.path, state)
+            return _json(*self.health(asked.path))
         if asked.path == "/metrics":
             return Reply(200, self._metrics.text(self._engine).encode(), "text/plain; version=0.0.4; charset=utf-8")
         what = asked.path.removeprefix("/v1/")
@@ -70,7 +70,8 @@ class Pages:
         reply = self._set(what, asked, state)
         if reply is not None:
             self._metrics.answered(what, reply.status)
-            self._log.debug("answered", page=what, status=reply.status, **asked.who)
+            if self._log.is_verbose:  # most are not, and this is asked very often
+                self._log.debug("answered", page=what, status=reply.status, **asked.who)
         return reply
 
     def _set(self, what: str, asked: Asked, state: State) -> Reply | None:
@@ -107,13 +108,15 @@ class Pages:
         self._engine.look()
         return True
 
-    def _health(self, path: str, state: State) -> Reply:
+    def health(self, path: str) -> tuple[int, dict[str, object]]:
+        """Return the status and the content of ``/healthz`` or ``/readyz``."""
+        state = self._engine.state
         if path == "/healthz":
             is_stuck = self._engine.is_stuck()
-            return _json(503 if is_stuck else 200, {"status": "stuck" if is_stuck else "alive"})
+            return 503 if is_stuck else 200, {"status": "stuck" if is_stuck else "alive"}
         is_ready = state.snapshot is not None and not state.refusal
         notes = {"outage": state.outage, "refused": state.refusal == "refused"}
-        return _json(200 if is_ready else 503, {"status": "ready" if is_ready else "starting", **notes})
+        return 200 if is_ready else 503, {"status": "ready" if is_ready else "starting", **notes}
 
 
 def _mismatch(query: Mapping[str, str], environment: str, identity: str, *, is_default: bool) -> Reply | None:

@@ -16,6 +16,7 @@ from confsvc.agent.peers import Peers
 from confsvc.agent.server import Server
 from confsvc.agent.tcp import Remote, serve_remotely
 from confsvc.errors import ConfsvcError
+from confsvc.health import Address, Health, serve
 
 __all__ = ["Access", "run_agent"]
 
@@ -23,11 +24,15 @@ _FAREWELL = 3.0  # seconds for giving back logins
 
 
 class Access(NamedTuple):
-    """Where the agent is asked, and by whom. ``socket`` may be empty: where clients look by themselves."""
+    """Where the agent is asked, and by whom. ``socket`` may be empty: where clients look by themselves.
+
+    ``health`` is where probes ask over TCP, who cannot ask at a socket.
+    """
 
     socket: str
     peers: Peers
     remote: Remote | None = None
+    health: Address | None = None
 
 
 def run_agent(order: Order, access: Access, log: Log) -> int:
@@ -69,6 +74,8 @@ def _run(order: Order, access: Access, listening: Listening, log: Log) -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, end)
     signal.signal(signal.SIGHUP, lambda _number, _frame: engine.reload())
+    if access.health is not None:
+        log.info("health", url=serve(access.health, _Probes(pages)))
     if access.remote is not None:
         log.info("listening", url=serve_remotely(access.remote, pages))
     log.info("listening", socket=listening.path, environment=engine.environment, pid=os.getpid())
@@ -85,6 +92,17 @@ def _run(order: Order, access: Access, listening: Listening, log: Log) -> int:
         raise failure
     log.info("stopped")
     return 0
+
+
+class _Probes(Health):
+    """The two pages, for who cannot ask at a socket."""
+
+    def __init__(self, pages: Pages) -> None:
+        super().__init__()
+        self._pages = pages
+
+    def page(self, path: str) -> tuple[int, dict[str, object]] | None:
+        return self._pages.health(path) if path in {"/healthz", "/readyz"} else None
 
 
 class _Notice:

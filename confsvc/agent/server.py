@@ -31,11 +31,12 @@ _READ, _WRITE = select.EPOLLIN | select.EPOLLRDHUP, select.EPOLLOUT
 class _Connection:
     """Somebody who is connected. ``ends`` is when its time is up, on the lasting clock."""
 
-    __slots__ = ("asked", "ends", "heard", "keeps", "peer", "socket", "to_say", "with_body")
+    __slots__ = ("asked", "ends", "heard", "is_full", "keeps", "socket", "to_say", "who", "with_body")
 
     def __init__(self, connection: socket.socket, found: Peer, now: float) -> None:
         self.socket = connection
-        self.peer = found
+        self.who = found.told()
+        self.is_full = False
         self.ends = now + _PATIENCE
         self.heard = bytearray()
         self.to_say: memoryview | None = None
@@ -137,7 +138,8 @@ class Server:
         if connection is None:
             return
         if events & _WRITE:
-            self._say(connection)
+            if self._say(connection):
+                self._read(connection)
         elif events & select.EPOLLIN:
             self._hear(connection)
         else:
@@ -176,7 +178,7 @@ class Server:
                 return
             del connection.heard[: parsed.size]
             connection.keeps, connection.with_body = parsed.keeps, parsed.method != "HEAD"
-            asked = self._pages.take(parsed.method, parsed.path, parsed.query, connection.peer.told())
+            asked = self._pages.take(parsed.method, parsed.path, parsed.query, connection.who)
             reply = self._pages.answer(asked)
             if reply is None:
                 self._park(connection, asked, is_new=parsed.is_new)
@@ -212,7 +214,9 @@ class Server:
             try:
                 sent = connection.socket.send(connection.to_say)
             except BlockingIOError:
-                self._poll.modify(connection.socket, _WRITE)
+                if not connection.is_full:
+                    connection.is_full = True
+                    self._poll.modify(connection.socket, _WRITE)
                 return True
             except OSError:
                 self._drop(connection)
@@ -222,7 +226,9 @@ class Server:
         if not connection.keeps:
             self._drop(connection)
             return False
-        self._poll.modify(connection.socket, _READ)
+        if connection.is_full:
+            connection.is_full = False
+            self._poll.modify(connection.socket, _READ)
         connection.ends = lasting_clock() + (_IDLE if not connection.heard else _PATIENCE)
         return True
 

@@ -41,6 +41,7 @@ def parser() -> Parser:
     serving.add_argument(
         "--allow-gid", metavar="GID", action="append", default=[], help="let this group ask; repeatable"
     )
+    serving.add_argument("--health-address", metavar="HOST:PORT", help="answer /healthz and /readyz there, over TCP")
     serving.add_argument(
         "--listen", metavar="HOST:PORT", help="over TCP besides: on loopback with a token, or with TLS"
     )
@@ -73,10 +74,12 @@ def main(argv: list[str]) -> int:
 def _access(args: argparse.Namespace) -> "Access":
     from confsvc.agent.peers import Peers
     from confsvc.agent.running import Access
+    from confsvc.health import parse_address
 
     uids = frozenset({os.geteuid(), *(_id("--allow-uid", text) for text in args.allow_uid)})
     gids = frozenset(_id("--allow-gid", text) for text in args.allow_gid)
-    return Access(args.socket or "", Peers(uids, gids), _remote(args))
+    health = parse_address("--health-address", args.health_address) if args.health_address is not None else None
+    return Access(args.socket or "", Peers(uids, gids), _remote(args), health)
 
 
 def _remote(args: argparse.Namespace) -> "Remote | None":

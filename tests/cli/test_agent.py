@@ -4,16 +4,21 @@ import json
 import os
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+import urllib.error
+import urllib.request
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+import jsonschema
 import pytest
 
 from agents import Agent, Said, ask_raw, run_agent
+from certificates import Authority
 from running import CONFSVC, Project
 
 MANIFEST = """
@@ -332,3 +337,106 @@ def test_settings_that_cannot_be_had_end_it_as_they_end_a_command(shop: Project)
     done = shop.run("agent", "-e", "production", "--socket", "run/agent.sock")
     assert (done.status, "PORT" in done.err) == (65, True)
     assert not (shop.folder / "run" / "agent.sock").exists()
+
+
+def test_the_description_says_what_the_server_says(shop: Project) -> None:
+    spec = json.loads((Path(__file__).parents[2] / "docs" / "agent-openapi.json").read_text())
+
+    def check(said: Said, path: str) -> None:
+        response = spec["paths"][path]["get"]["responses"][str(said.status)]
+        assert ("content" in response) == bool(said.body)
+        assert {name for name in said.fields if name.startswith("confsvc-")} <= set(
+            map(str.lower, response.get("headers", {}))
+        )
+        if "content" not in response:
+            return
+        (kind,) = response["content"]
+        assert said.fields["content-type"].partition(";")[0] == kind
+        if kind == "application/json":
+            schema = {**response["content"][kind]["schema"], "components": spec["components"]}
+            jsonschema.Draft202012Validator(schema).validate(said.data)
+
+    bad = {
+        400: "max_age=soon",
+        409: "environment=staging",
+        304: "after=1&wait=0",
+    }
+    with run_agent(shop, "-e", "production") as agent:
+        for path, operations in spec["paths"].items():
+            check(agent.get(path), path)
+            if path.startswith("/v1/"):
+                known = {one["name"] for one in operations["get"]["parameters"]}
+                assert known >= {"environment", "identity", "after", "wait"}
+                for status, query in bad.items():
+                    said = agent.get(f"{path}?{query}")
+                    assert said.status == status
+                    check(said, path)
+        check(agent.get("/v1/settings", "PUT"), "/v1/settings")
+        check(Said(ask_raw(agent.path, b"GET /v1/settings HTTP/1.1\r\nContent-Length: 1\r\n\r\nx")), "/v1/settings")
+        check(Said(ask_raw(agent.path, b"GET /v1/settings HTTP/1.1\r\nX: " + b"x" * 20_000)), "/v1/settings")
+        (shop.folder / ".env").write_text("PORT=http\nTOKEN=x\n")
+        said = agent.get("/v1/settings")
+        assert said.status == 503
+        check(said, "/v1/settings")
+        check(agent.get("/readyz"), "/readyz")
+
+
+@pytest.fixture
+def authority(tmp_path: Path) -> Authority:
+    (tmp_path / "ca").mkdir()
+    return Authority(tmp_path / "ca")
+
+
+def fetch(url: str, fields: Mapping[str, str] | None = None, context: ssl.SSLContext | None = None) -> int:
+    """Return the status of an answer over TCP."""
+    request = urllib.request.Request(f"{url}/v1/settings", headers=dict(fields or {}))  # noqa: S310 - our own server
+    handlers: list[urllib.request.BaseHandler] = [urllib.request.ProxyHandler({})]
+    if context is not None:
+        handlers.append(urllib.request.HTTPSHandler(context=context))
+    try:
+        with urllib.request.build_opener(*handlers).open(request, timeout=20) as answer:
+            assert json.load(answer)["settings"]["PORT"]["text"] == "80"
+            return int(answer.status)
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.code
+
+
+def test_over_tcp_it_wants_a_token_and_to_be_asked_directly(shop: Project) -> None:
+    token = "0123456789abcdef0123456789abcdef"
+    (shop.folder / "token").write_text(f"{token}\n")
+    (shop.folder / "token").chmod(0o400)
+    with run_agent(shop, "-e", "production", "--listen", "127.0.0.1:0", "--token-file", "token") as agent:
+        url = next(line["url"] for line in agent.events("listening") if "url" in line)
+        bearer = {"Authorization": f"Bearer {token}"}
+        assert fetch(url, bearer) == 200
+        assert fetch(url) == 401
+        assert fetch(url, {"Authorization": "Bearer 0123456789abcdef0123456789abcdeg"}) == 401
+        assert fetch(url, {**bearer, "Host": "rebound.example.com"}) == 403
+        assert fetch(url, {**bearer, "Origin": "https://example.com"}) == 403
+        assert fetch(url, {**bearer, "X-Forwarded-For": "10.0.0.1"}) == 403
+        agent.stop()
+        assert token not in json.dumps(agent.log)
+
+
+def test_over_tls_both_sides_show_certificates(shop: Project, authority: Authority) -> None:
+    chain, key = authority.issue("127.0.0.1")
+    options = ["--tls-cert", str(chain), "--tls-key", str(key), "--tls-client-ca", str(authority.file)]
+    with run_agent(shop, "-e", "production", "--listen", "127.0.0.1:0", *options) as agent:
+        url = next(line["url"] for line in agent.events("listening") if "url" in line)
+        assert url.startswith("https://")
+        context = ssl.create_default_context(cafile=str(authority.file))
+        with pytest.raises(OSError):  # noqa: PT011 - of several kinds, by who notices first
+            fetch(url, context=context)
+        context.load_cert_chain(*map(str, authority.issue("client")))
+        assert fetch(url, context=context) == 200
+
+
+def test_probes_may_ask_over_tcp_for_nothing_but_how_it_is(shop: Project) -> None:
+    with run_agent(shop, "-e", "production", "--health-address", "127.0.0.1:0") as agent:
+        url = agent.events("health")[0]["url"]
+        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+        with opener.open(f"{url}/readyz", timeout=20) as answer:
+            assert json.load(answer)["status"] == "ready"
+        with pytest.raises(urllib.error.HTTPError, match="404"):
+            opener.open(f"{url}/v1/settings", timeout=20)

@@ -12,7 +12,7 @@ from kustomize import Object, build, build_around, pod_spec, validate
 
 ROOT = Path(__file__).parents[2]
 EXAMPLE = ROOT / "examples" / "kubernetes"
-INIT, SIDECAR = ROOT / "k8s" / "component", ROOT / "k8s" / "sidecar"
+INIT, SIDECAR, AGENT = (ROOT / "k8s" / name for name in ("component", "sidecar", "agent-sidecar"))
 NAMES = sorted(path.parent.name for path in EXAMPLE.glob("*/kustomization.yaml"))
 KINDS = ("Deployment", "StatefulSet", "DaemonSet", "Job")
 
@@ -53,6 +53,47 @@ def check_injected(one: Object) -> Any:
     return ours
 
 
+def check_agent(one: Object) -> None:
+    """Check that there is an agent, and that every container finds it and the manifest that it serves."""
+    spec = pod_spec(one)
+    ours = spec["initContainers"][0]
+    assert (ours["name"], ours["restartPolicy"]) == ("confsvc-agent", "Always")
+    assert ours["securityContext"]["readOnlyRootFilesystem"] is True
+    assert ours["securityContext"]["runAsNonRoot"] is True
+    socket = ours["args"][ours["args"].index("--socket") + 1]
+    group = int(ours["args"][ours["args"].index("--allow-gid") + 1])
+    assert spec["securityContext"]["fsGroup"] == group
+    (volume,) = [volume for volume in spec["volumes"] if volume["name"] == "confsvc-agent"]
+    assert volume["emptyDir"]["medium"] == "Memory"
+    for container in spec["containers"]:
+        environ = {one["name"]: one["value"] for one in container["env"]}
+        assert environ["CONFSVC_AGENT_SOCKET"] == socket
+        assert environ["CONFSVC_AGENT_UID"] == str(ours["securityContext"]["runAsUser"])
+        assert environ["CONFSVC_FILE"].startswith(mounts(ours)["confsvc-manifest"])
+        assert (
+            mounts(container).items() >= {"confsvc-manifest": "/etc/confsvc", "confsvc-agent": "/confsvc-agent"}.items()
+        )
+        assert all(one["readOnly"] for one in container["volumeMounts"] if one["name"].startswith("confsvc"))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_workload_labelled_for_it_gets_an_agent_beside_it(tmp_path: Path, kind: str) -> None:
+    (made,) = build_around(tmp_path, AGENT, workload(kind, label="agent"))
+    validate([made])
+    check_agent(made)
+
+
+def test_the_agent_of_a_node_is_valid_and_has_no_right_of_root_but_its_folder() -> None:
+    objects = build(ROOT / "k8s" / "agent")
+    validate(objects)
+    (agent,) = objects
+    assert agent["kind"] == "DaemonSet"
+    (container,) = pod_spec(agent)["containers"]
+    assert container["securityContext"]["capabilities"] == {"drop": ["ALL"]}
+    assert container["securityContext"]["allowPrivilegeEscalation"] is False
+    assert mounts(container)["socket"] == "/run/confsvc"
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_labelled_workload_gets_an_init_container_and_every_container_the_files(tmp_path: Path, kind: str) -> None:
     (made,) = build_around(tmp_path, INIT, workload(kind))
@@ -70,7 +111,7 @@ def test_a_workload_labelled_for_it_gets_a_sidecar(tmp_path: Path, kind: str) ->
     assert {ours[name]["httpGet"]["path"] for name in ("startupProbe", "readinessProbe")} == {"/readyz"}
 
 
-@pytest.mark.parametrize("component", [INIT, SIDECAR], ids=["init", "sidecar"])
+@pytest.mark.parametrize("component", [INIT, SIDECAR, AGENT], ids=["init", "sidecar", "agent"])
 def test_what_has_no_such_label_stays_as_it_is(tmp_path: Path, component: Path) -> None:
     service = {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "app"}, "spec": {"ports": [{"port": 80}]}}
     others = [workload(kind, label="no") for kind in KINDS]
@@ -115,7 +156,10 @@ def test_each_example_is_valid_and_brings_its_manifest(name: str) -> None:
     if name == "python":  # its own image holds the manifest
         assert "initContainers" not in pod_spec(work)
         return
-    check_injected(work)
+    if name == "agent":
+        check_agent(work)
+    else:
+        check_injected(work)
     manifest = [data for key, data in maps.items() if key.startswith("confsvc-manifest")]
     assert manifest == [{"confsvc.toml": (EXAMPLE / name / "confsvc.toml").read_text()}]
     (ours,) = [volume for volume in pod_spec(work)["volumes"] if volume["name"] == "confsvc-manifest"]
