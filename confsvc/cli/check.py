@@ -29,6 +29,7 @@ def parser() -> Parser:
         "[-e ENV | --all] [--metadata] [--format junit|sarif|github] [-o FILE] [-f FILE] [options]",
     )
     made.resolve_options()
+    made.lock_options()
     made.add_argument("--all", action="store_true", help="every environment of the manifest")
     made.add_argument("--metadata", action="store_true", help="ask only what reveals no value")
     group = made.add_argument_group("for CI")
@@ -68,6 +69,8 @@ def _refuse(args: argparse.Namespace) -> None:
         raise UsageError("--format and --json exclude each other: a report is written in one of them")
     if args.output is not None and not (args.format or output.is_json()):
         raise UsageError("--output needs what to write there: --format junit, sarif or github, or --json")
+    if args.metadata and (args.locked or args.lock_file):
+        raise UsageError("--metadata asks what is there now; `confsvc lock --check` asks for the locked versions")
     if args.output == "":
         raise UsageError("--output takes the name of a file, and it is empty")
 

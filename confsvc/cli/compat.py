@@ -97,7 +97,7 @@ def _print(
     output.write(f"{old.label} → {new.label}\n")
     for title, group in (("breaks", breaking), ("to know", [one for one in findings if one not in breaking])):
         if group:
-            output.write(f"{title}:\n" + "\n".join(map(_told, group)) + "\n")
+            output.write(f"{title}:\n" + "\n".join(_told(one, breaking) for one in group) + "\n")
     for way, words in _WAYS.items():
         number = len({one.name for one in breaking if way in one.breaks})
         verdict = f"may not start: {output.count(number, 'setting')}" if number else "starts"
@@ -109,9 +109,10 @@ def _print(
             output.write(output.table([(p.name or p.reference, p.message) for p in stand.problems]) + "\n")
 
 
-def _told(one: Finding) -> str:
+def _told(one: Finding, breaking: Sequence[Finding]) -> str:
     guess = " (a guess)" if one.guess else ""
-    line = output.table([(one.change, one.name, output.printable(one.message) + guess)])
+    accepted = " (accepted)" if one.breaks and one not in breaking else ""
+    line = output.table([(one.change, one.name, one.message + guess + accepted)])
     return f"{line}\n      {output.printable(one.step)}" if one.step else line
 
 

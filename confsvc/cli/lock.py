@@ -7,10 +7,11 @@ from collections.abc import Mapping, Sequence
 from confsvc.adapter import Deadline, on_progress
 from confsvc.cli import output
 from confsvc.cli.options import Parser, positive_seconds
+from confsvc.discovery import display
 from confsvc.errors import LockError, Problem, UsageError
 from confsvc.fetching import Fetched, fetch_documents
 from confsvc.finding import make_request
-from confsvc.locking import FILE, LockedEnvironment
+from confsvc.locking import FILE, LockedEnvironment, read_lock
 from confsvc.plan import Plan
 from confsvc.resolver import TIMEOUT, Request, Resolved, assemble, plan_request, recorded, refuse_offline
 
@@ -80,22 +81,26 @@ def _lock(requests: Mapping[str, Request], file: str, *, strict: bool) -> None:
     """Lock all of ``requests``, or none."""
     from confsvc.cli.lock_file import write_lock
 
+    manifest = next(iter(requests.values())).manifest
+    if os.path.lexists(file):
+        read_lock(file, manifest.project)  # what cannot be replaced is told before anything is read
     locked = _take(requests)
     output.end_progress()
     loose = {name: _loose(one) for name, one in locked.items()}
     if strict:
         _refuse(loose)
-    manifest = next(iter(requests.values())).manifest
     dropped = write_lock(file, manifest.project, locked, known=manifest.environments)
     for name in dropped:
         output.inform(f"the manifest has no environment `{name}` any more, so the lock has none either")
     if output.is_json():
-        output.write_json({"file": file, "environments": [_data(n, one, loose[n]) for n, one in locked.items()]})
+        output.write_json(
+            {"file": display(file), "environments": [_data(n, one, loose[n]) for n, one in locked.items()]}
+        )
         return
     for name, one in locked.items():
         for what, settings in loose[name].items():
             output.warn(f"{name}: {what} keeps no earlier versions, so it is read as it is then: {_some(settings)}")
-        output.write(f"locked {output.count(len(one.settings), 'setting')} of {name} in {os.path.relpath(file)}\n")
+        output.write(f"locked {output.count(len(one.settings), 'setting')} of {name} in {display(file)}\n")
 
 
 def _take(requests: Mapping[str, Request]) -> dict[str, LockedEnvironment]:
@@ -144,7 +149,12 @@ def _loose(locked: LockedEnvironment) -> dict[str, list[str]]:
 
 def _refuse(loose: Mapping[str, Mapping[str, Sequence[str]]]) -> None:
     problems = [
-        Problem("lock", f"{what} keeps no earlier versions: {_some(settings)}", environment, exit_status=78)
+        Problem(
+            "lock",
+            f"{what} keeps no earlier versions, which --strict refuses: {_some(settings)}",
+            environment,
+            exit_status=78,
+        )
         for environment, found in loose.items()
         for what, settings in found.items()
     ]

@@ -3,8 +3,8 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
-from confsvc.adapter import Description
-from confsvc.errors import ConfsvcError, DeadlineError, Malformed, NotFound
+from confsvc.adapter import Description, Undescribed
+from confsvc.errors import ConfsvcError, DeadlineError, NotFound
 from confsvc.fetching import Described
 from confsvc.locking.pinning import pin
 from confsvc.locking.records import STATES, LockedEnvironment, Read
@@ -99,7 +99,7 @@ def _move(asked: _Asked, found: Description | ConfsvcError | None, earlier: Mapp
     if isinstance(found, NotFound):
         is_same = read.state == "absent"
         return move if is_same else move._replace(change="gone", why="nothing is there any more")
-    if found is None or isinstance(found, Malformed):
+    if found is None or isinstance(found, Undescribed):
         return move._replace(change="unknown", why=_NOT_TOLD)
     if isinstance(found, ConfsvcError):
         return move._replace(change="failed", why=found.message, error=found)

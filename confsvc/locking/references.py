@@ -50,8 +50,8 @@ def _names(plan: Plan, locked: LockedEnvironment) -> Iterator[Problem]:
 
 
 def _values(plan: Plan, locked: LockedEnvironment) -> Iterator[Problem]:
-    names = dict.fromkeys([*plan.values, *(name for name, one in locked.settings.items() if one.value_references)])
-    for name in names:
+    settings = plan.schema.settings if plan.schema else plan.values
+    for name in settings:
         if name not in locked.settings:
             continue
         now = tuple(str(reference) for reference in value_references(plan, name))

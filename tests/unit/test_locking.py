@@ -456,3 +456,15 @@ def test_two_thousand_settings_are_locked_and_read_again(case: Case) -> None:
     found = case.locked()
     assert (found["S1"], found["S1500"]) == ("x", "y")
     assert case.run("lock", "--check", "-e", "production")[1].count("moved") == 1000
+
+
+def test_check_proves_that_a_lock_can_still_be_read(case: Case) -> None:
+    assert case.run("lock", "--all")[0] == 0
+    case.store.put("base", {"optional": "no host any more"})
+    assert case.run("check", "-e", "production")[0] == 1
+    assert case.run("check", "--all", "--locked")[0] == 0
+    case.store.destroy("base", "1")
+    status, out, err = case.run("check", "--all", "--locked")
+    assert (status, "ok: 5 settings resolve and validate for staging" in out) == (1, True)
+    assert "it is the version that was locked" in err
+    assert case.run("check", "-e", "production", "--locked", "--metadata")[0] == 64
