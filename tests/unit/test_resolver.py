@@ -471,9 +471,9 @@ def test_all_backends_are_asked_at_the_same_time(case: Case, monkeypatch: pytest
     meeting = threading.Barrier(2, timeout=20)
     read = MemoryStore.read
 
-    def wait(store: MemoryStore, path: str) -> Outcome:
+    def wait(store: MemoryStore, path: str, version: str = "") -> Outcome:
         meeting.wait()
-        return read(store, path)
+        return read(store, path, version)
 
     monkeypatch.setattr(MemoryStore, "read", wait)
     text = (
