@@ -124,10 +124,11 @@ class Document:
     every value read from it is one. ``notes`` are warnings for the user, free of values. ``version`` is the store's
     own name of the version read, empty if it has none. ``made_at`` is when that version was made, in seconds since the
     epoch, None if the store does not say. Where each field has a version of its own, ``parts`` has them. ``kept_since``
-    is for documents of the cache: when the store was read.
+    is for documents of the cache: when the store was read. ``fleeting`` ones never get there, as those with a lease:
+    they are made for whoever reads them, or end by themselves.
     """
 
-    __slots__ = ("content", "kept_since", "lease", "made_at", "notes", "parts", "secret", "version")
+    __slots__ = ("content", "fleeting", "kept_since", "lease", "made_at", "notes", "parts", "secret", "version")
 
     def __init__(  # noqa: PLR0913 - a record
         self,
@@ -142,6 +143,7 @@ class Document:
     ) -> None:
         self.content: Secret[Content] = Secret(content)
         self.kept_since: float | None = None
+        self.fleeting = False
         self.version = version
         self.parts = parts
         self.lease = lease

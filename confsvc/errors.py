@@ -241,7 +241,10 @@ class DeadlineError(ConfsvcError):
 
 
 class CacheError(ConfsvcError):
-    """The last known good settings are asked for, and cannot be had. ``code`` is ``cache.`` and the ``reason``."""
+    """The last known good settings are asked for, and cannot be had. ``code`` is ``cache.`` and the ``reason``.
+
+    It ends with 78 where the key or the folder cannot be used.
+    """
 
     code = "cache"
     exit_status = 75
@@ -250,6 +253,8 @@ class CacheError(ConfsvcError):
         super().__init__(message, hint=hint)
         if reason:
             self.code = f"cache.{reason}"
+        if reason in {"extra", "folder", "key"}:  # it is not the store that has to get better
+            self.exit_status = 78
 
 
 class InvalidError(ConfsvcError):

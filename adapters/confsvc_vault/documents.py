@@ -20,6 +20,8 @@ _RAW = frozenset(
         "application/x-pem-file",
     }
 )
+# Engines that give back what was put there. Others make what they answer: a code, a token, a password that rotates.
+_LASTING = frozenset({"cubbyhole", "generic", "kv", "pki"})
 # What tells an answer of KV version 2 from a secret of version 1 that happens to have a field `data`.
 _METADATA = frozenset({"created_time", "deletion_time", "destroyed", "version"})
 
@@ -37,7 +39,7 @@ def document_of(answer: Heard, target: Target, mount: Mount, who: str) -> Outcom
         return _absent(answer, target, place, is_known=bool(mount.kind))
     if answer.status != 200:
         return of_status(answer.status, f"`{place}`")
-    return _plain(answer, target, place)
+    return _plain(answer, target, mount)
 
 
 def guessed_document(versioned: Heard, plain: Heard, target: Target, who: str) -> Outcome | DeadlineError:
@@ -106,7 +108,8 @@ def _absent(answer: Answer, target: Target, place: str, *, is_known: bool) -> Ad
     return NotFound(f"`{place}` is not there")
 
 
-def _plain(answer: Answer, target: Target, place: str) -> Outcome:
+def _plain(answer: Answer, target: Target, mount: Mount) -> Outcome:
+    place = target.place(mount)
     if target.version:
         return Malformed(f"`{place}` has no versions: only KV engines of version 2 keep them")
     if answer.headers.get("content-type", "").partition(";")[0].strip() in _RAW:
@@ -115,7 +118,9 @@ def _plain(answer: Answer, target: Target, place: str) -> Outcome:
     data = found.get("data")
     if not isinstance(data, Mapping):
         return Malformed(f"the answer about `{place}` holds no data")
-    return Document(data, lease=_lease_of(found))
+    document = Document(data, lease=_lease_of(found))
+    document.fleeting = mount.kind not in _LASTING
+    return document
 
 
 def _lease_of(found: Mapping[str, object]) -> Lease | None:

@@ -8,6 +8,7 @@ from typing import NamedTuple, Protocol
 
 from confsvc._replacing import why
 from confsvc.cache.places import Folder, cache_path, state_path
+from confsvc.discovery import display
 from confsvc.errors import CacheError
 from confsvc.secret import Secret
 
@@ -144,7 +145,7 @@ def read_key_file(path: str) -> Key:
     except ValueError:
         failure = "its path holds a NUL"
     if failure:
-        raise CacheError(f"the key in `{path}` is not used: {failure}", reason="key", hint="chmod 0400")
+        raise CacheError(f"the key in `{display(path)}` is not used: {failure}", reason="key", hint="chmod 0400")
     return Key(Secret(_checked(data, path)), path)
 
 
@@ -179,7 +180,9 @@ def _checked(data: bytes, place: str) -> bytes:
         failed = True
     if failed or len(decoded) != SIZE:
         hint = "head -c 32 /dev/urandom > FILE; chmod 0400 FILE"
-        raise CacheError(f"the key in `{place}` is not {SIZE} bytes, nor their base64", reason="key", hint=hint)
+        raise CacheError(
+            f"the key in `{display(place)}` is not {SIZE} bytes, nor their base64", reason="key", hint=hint
+        )
     return decoded
 
 
@@ -200,8 +203,10 @@ def _refuse_inside(path: str, cache: str) -> None:
     """A key beside what it opens protects nothing."""
     inside = os.path.realpath(cache) + os.sep
     if os.path.realpath(path).startswith(inside) or os.path.abspath(path).startswith(inside):
-        raise CacheError(f"the key `{path}` is in the folder of the cache, where it protects nothing", reason="key")
+        raise CacheError(
+            f"the key `{display(path)}` is in the folder of the cache, where it protects nothing", reason="key"
+        )
 
 
 def _gone(path: str) -> Folder:
-    raise CacheError(f"the folder `{path}` is gone", reason="folder")
+    raise CacheError(f"the folder `{display(path)}` is gone", reason="folder")

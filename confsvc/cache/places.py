@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import Self, TypeVar
 
 from confsvc._replacing import FOLDER, PREFIX, replace, why
+from confsvc.discovery import display
 from confsvc.errors import CacheError
 
 __all__ = ["Folder", "cache_path", "state_path"]
@@ -91,8 +92,10 @@ class Folder:
                 return cls(path, handle)
             os.close(handle)
             failure = "others may write in it" if found.st_uid == os.geteuid() else "it belongs to another user"
-            hint = f"one in it, which is made where it is not there, would be this user's own: `{path}/confsvc`"
-        raise CacheError(f"the folder `{path}` is not used: {failure}", reason="folder", hint=hint)
+            hint = (
+                f"one in it, which is made where it is not there, would be this user's own: `{display(path)}/confsvc`"
+            )
+        raise CacheError(f"the folder `{display(path)}` is not used: {failure}", reason="folder", hint=hint)
 
     def close(self) -> None:
         """Close it."""
@@ -122,13 +125,13 @@ class Folder:
             data, failure = _contents(handle)
             if not failure:
                 return data
-        raise CacheError(f"`{os.path.join(self.path, name)}` is not used: {failure}", reason="file")
+        raise CacheError(f"`{display(os.path.join(self.path, name))}` is not used: {failure}", reason="file")
 
     def write(self, name: str, data: bytes, mode: int = 0o600) -> None:
         """Put ``data`` into the file ``name``, whole or not at all. Raises CacheError where that does not work."""
         failure = replace(self._handle, name, data, mode)
         if failure:
-            raise CacheError(f"`{os.path.join(self.path, name)}` cannot be written: {failure}", reason="write")
+            raise CacheError(f"`{display(os.path.join(self.path, name))}` cannot be written: {failure}", reason="write")
 
     def rename(self, name: str, to: str) -> None:
         """Give the file ``name`` another name. Raises CacheError where that does not work."""
@@ -190,7 +193,7 @@ class Folder:
             failure = why(error)
         else:
             return done
-        raise CacheError(f"`{os.path.join(self.path, name)}` cannot be changed: {failure}", reason="write")
+        raise CacheError(f"`{display(os.path.join(self.path, name))}` cannot be changed: {failure}", reason="write")
 
 
 def _contents(handle: int) -> tuple[bytes, str]:

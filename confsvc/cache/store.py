@@ -165,7 +165,7 @@ def _packed(
         return _ABSENT
     if not isinstance(outcome, Document):
         return None
-    if outcome.lease is not None:
+    if outcome.lease is not None or outcome.fleeting:
         return _FLEETING
     return pack(prune(outcome, wanted, verbatim=keeps_names(plan, reference)))
 

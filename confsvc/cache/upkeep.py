@@ -10,6 +10,7 @@ from confsvc.cache.places import Folder, cache_path
 from confsvc.cache.refusal import Refusal
 from confsvc.cache.sealing import Header, Sealed, parse, seal
 from confsvc.cache.store import open_with
+from confsvc.discovery import display
 from confsvc.errors import CacheError, UsageError
 
 __all__ = ["Item", "Rekeyed", "items", "key_place", "purge", "rekey"]
@@ -123,7 +124,7 @@ def rekey(environ: Mapping[str, str], old_key_file: str = "") -> Rekeyed:
 
 def _lock(folder: Folder) -> None:
     if not folder.lock(_PATIENCE):
-        raise CacheError(f"somebody else is writing in `{folder.path}`", reason="busy")
+        raise CacheError(f"somebody else is writing in `{display(folder.path)}`", reason="busy")
 
 
 def _item(

@@ -274,3 +274,20 @@ def test_a_parent_that_watches_starts_from_it_and_recovers(shop: Shop, bao: Bao,
         running.close()
     proxy.refuse()
     assert shop.start().out.startswith("newer\n")  # the change was kept
+
+
+def test_what_an_engine_makes_is_not_kept(project: Project, bao: Bao, proxy: FaultProxy, store: Store) -> None:
+    """A code of TOTP has no lease, and is worth nothing a minute later."""
+    bao.mount("totp", "totp")
+    bao.call("POST", "totp/keys/app", {"generate": True, "issuer": "shop", "account_name": "app"})
+    bao.call("POST", "kv1/first", {"value": "of version 1"})
+    bao.policy("codes", "totp/code/app read", "kv1/first read")
+    environ = {"VAULT_TOKEN": bao.token("codes")}
+    values = {"SETTING_A": "vault://totp/code/app#code", "SETTING_B": "vault://kv1/first#value"}
+    shop = Shop(project, store._replace(values=values, environ=environ), proxy.port)
+    assert shop.start().status == 0
+    proxy.refuse()
+    assert shop.project.run("get", "SETTING_B").out == "of version 1"
+    done = shop.start()
+    assert (done.status, done.out) == (69, "")
+    assert "the cache does not help: with it there would be no good value for `SETTING_A`" in done.err

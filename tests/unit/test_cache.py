@@ -2,8 +2,9 @@
 
 import json
 import os
+import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +13,12 @@ import pytest
 import confsvc
 from confsvc.adapter import Document, Lease
 from confsvc.cache import counts
+from confsvc.cache.upkeep import rekey
+from confsvc.cli.lock import main as lock
 from confsvc.errors import AdapterError, Denied, Malformed, NotFound, Unauthenticated, Unavailable
+from confsvc.finding import make_request
 from confsvc.testing import MemoryStore, find_leaks, make_canary
+from confsvc.watching import Changed, Event, Outage, Pace, Recovered, Watcher
 
 MANIFEST = """
 project = "shop"
@@ -50,6 +55,10 @@ class Shop:
             self.resolve(**options)
         return caught.value
 
+    def watcher(self, **options: Any) -> Watcher:
+        request = make_request(environment="production", **options)
+        return Watcher(request, Pace(interval=0.05, debounce=0.0), alarm=False)
+
     def file(self) -> Path:
         """The one file of the cache."""
         (found,) = self.cache.glob("*.cache")
@@ -72,6 +81,8 @@ def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, confsvc_memory: Memory
 
 
 AGED = pytest.mark.filterwarnings("ignore:these settings are:confsvc.ConfsvcWarning")
+
+REKEYED = pytest.mark.filterwarnings("ignore:the cache cannot be used:confsvc.ConfsvcWarning")
 
 
 def test_a_store_that_says_nothing_is_stood_in_for_and_that_is_said_loudly(shop: Shop) -> None:
@@ -300,3 +311,182 @@ def test_offline_without_anything_kept_says_why(shop: Shop) -> None:
     error = shop.fails(environment="staging", offline=True)
     assert {problem.code for problem in error.problems} == {"cache.missing"}
     assert error.exit_status == 75
+
+
+MODEL = """
+from pydantic import BaseModel, SecretStr, model_validator
+
+class Settings(BaseModel):
+    port: int
+    token: SecretStr
+
+    @model_validator(mode="after")
+    def both(self):
+        if self.port == 666:
+            raise ValueError("no")
+        return self
+"""
+
+
+@AGED
+def test_a_model_in_code_is_served_too_and_its_rules_are_checked(shop: Shop) -> None:
+    (shop.folder / "shopmodel.py").write_text(MODEL)
+    shop.store.recover()
+    shop.manifest(
+        'cache = true\nschema = "shopmodel:Settings"\n[environments.production]\nsources = ["memory://app"]\n'
+    )
+    shop.resolve()
+    shop.store.unavailable()
+    assert shop.resolve()["PORT"].reveal() == 80
+    error = shop.fails(set={"PORT": "666"})
+    assert {problem.code for problem in error.problems} == {"unavailable"}
+    assert "the cache does not help: with it there would be no good value for" in error.problems[0].hint
+
+
+@AGED
+def test_a_lock_is_kept_by_the_versions_that_it_names(shop: Shop) -> None:
+    """Other references are read then, so what was kept without one does not do, and the other way round."""
+    shop.store.recover()
+    assert lock(["-e", "production"]) == 0
+    shop.resolve(locked=True)
+    shop.store.unavailable()
+    found = shop.resolve(locked=True)
+    assert found["PORT"].reveal() == 80
+    assert found["PORT"].origin.cached
+
+
+def test_a_watcher_starts_from_it_tells_the_outage_and_has_what_is_new(shop: Shop) -> None:
+    watching = shop.watcher()
+    events: list[Event] = []
+    try:
+        assert watching.start()["PORT"].origin.cached
+        watching.poke()
+        watching.step(events.append)
+        shop.store.recover()
+        shop.store.put("app", {"port": "81", "token": "new"})
+        until(lambda: any(isinstance(event, Changed) for event in events), lambda: watching.step(events.append))
+        assert [type(event) for event in events] == [Outage, Recovered, Changed]
+        changed = events[-1]
+        assert isinstance(changed, Changed)
+        assert not changed.resolution["PORT"].origin.cached
+    finally:
+        watching.close()
+    shop.store.unavailable()
+    with pytest.warns(confsvc.ConfsvcWarning):
+        assert shop.resolve()["PORT"].reveal() == 81  # the change was kept
+
+
+def test_what_a_watcher_finds_unchanged_stays_young(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    shop.store.recover()
+    watching = shop.watcher()
+    try:
+        watching.start()
+        before = shop.file().read_bytes()
+        watching.poke()
+        watching.step(lambda _: None)
+        assert shop.file().read_bytes() == before  # not at every look
+        monkeypatch.setattr("confsvc.watching.watcher._KEEP_AGAIN", 0.0)
+        watching.poke()
+        watching.step(lambda _: None)
+        assert shop.file().read_bytes() != before
+        after = shop.file().read_bytes()
+        shop.store.unavailable()
+        watching.poke()
+        watching.step(lambda _: None)
+        assert shop.file().read_bytes() == after  # an outage makes nothing younger
+    finally:
+        watching.close()
+
+
+def test_a_watcher_offline_asks_no_store(shop: Shop) -> None:
+    shop.store.recover()
+    asked = shop.store.batches, shop.store.described["app"]
+    watching = shop.watcher(offline=True)
+    events: list[Event] = []
+    try:
+        assert watching.start()["PORT"].reveal() == 80
+        for _ in range(3):
+            watching.poke()
+            watching.step(events.append)
+    finally:
+        watching.close()
+    assert events == []
+    assert (shop.store.batches, shop.store.described["app"]) == asked
+
+
+def until(is_so: Callable[[], bool], act: Callable[[], None]) -> None:
+    end = time.monotonic() + 10
+    while not is_so():
+        assert time.monotonic() < end
+        act()
+        time.sleep(0.01)
+
+
+KEYRING = """
+import json, os, time
+from pathlib import Path
+PLACE = Path(os.environ["FAKE_KEYRING"])
+class Ring:
+    priority = float(os.environ.get("FAKE_PRIORITY", "5"))
+    def _all(self):
+        return json.loads(PLACE.read_text()) if PLACE.exists() else {}
+    def get_password(self, service, name):
+        time.sleep(float(os.environ.get("FAKE_DELAY", "0")))
+        return self._all().get(f"{service} {name}")
+    def set_password(self, service, name, text):
+        PLACE.write_text(json.dumps(self._all() | {f"{service} {name}": text}))
+    def delete_password(self, service, name):
+        PLACE.write_text(json.dumps({k: v for k, v in self._all().items() if k != f"{service} {name}"}))
+def get_keyring():
+    return Ring()
+"""
+
+
+@pytest.fixture
+def desktop(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> Iterator[Shop]:
+    """Somebody in front of the machine, with a keyring."""
+    (shop.folder / "modules").mkdir()
+    (shop.folder / "modules" / "keyring.py").write_text(KEYRING)
+    monkeypatch.syspath_prepend(str(shop.folder / "modules"))
+    for name, text in {
+        "DISPLAY": ":0",
+        "DBUS_SESSION_BUS_ADDRESS": "x",
+        "FAKE_KEYRING": str(shop.folder / "ring"),
+    }.items():
+        monkeypatch.setenv(name, text)
+    shop.store.recover()
+    yield shop
+    sys.modules.pop("keyring", None)
+
+
+@REKEYED
+@AGED
+def test_a_desktop_has_the_key_in_its_keyring(desktop: Shop) -> None:
+    desktop.key.unlink()
+    desktop.resolve()
+    assert not desktop.key.exists()
+    assert list(json.loads((desktop.folder / "ring").read_text())) == ["confsvc cache key"]
+    first = (desktop.folder / "ring").read_text()
+    desktop.store.unavailable()
+    assert desktop.resolve()["PORT"].reveal() == 80
+    assert rekey(dict(os.environ)) == (1, ())
+    assert list(json.loads((desktop.folder / "ring").read_text())) == ["confsvc cache key"]
+    assert (desktop.folder / "ring").read_text() != first
+    assert desktop.resolve()["PORT"].reveal() == 80
+
+
+@REKEYED
+@pytest.mark.parametrize(
+    ("name", "text"), [("FAKE_PRIORITY", "0.5"), ("FAKE_DELAY", "60"), ("DISPLAY", ""), ("FAKE_PRIORITY", "none")]
+)
+def test_without_a_keyring_that_works_the_key_is_in_a_file(
+    desktop: Shop, monkeypatch: pytest.MonkeyPatch, name: str, text: str
+) -> None:
+    """One that keeps nothing, one that waits for somebody, a server, one that is broken."""
+    monkeypatch.setenv(name, text)
+    desktop.key.unlink()
+    began = time.monotonic()
+    desktop.resolve()
+    assert time.monotonic() - began < 20
+    assert desktop.key.exists()
+    assert not (desktop.folder / "ring").exists()

@@ -66,5 +66,13 @@ def test_packages_are_not_run_for_one_module_of_theirs(loaded: list[str]) -> Non
 
 
 def test_modules_for_errors_and_other_commands_are_not_loaded(loaded: list[str]) -> None:
-    for name in ("confsvc._toml_lines", "confsvc.models", "confsvc.library", "confsvc.cli.check", "difflib", "hashlib"):
+    for name in (
+        "confsvc._toml_lines",
+        "confsvc.models",
+        "confsvc.library",
+        "confsvc.cli.check",
+        "confsvc.cache",
+        "difflib",
+        "hashlib",
+    ):
         assert name not in loaded
