@@ -242,6 +242,18 @@ def test_a_path_outside_of_the_working_folder_is_a_uri(checked: Project, tmp_pat
     assert place["artifactLocation"]["uri"].startswith("file:///")
 
 
+def test_thousands_of_problems_are_located_in_no_time(project: Project) -> None:
+    settings = "".join(f'S{n} = {{ type = "int" }}\n' for n in range(2000))
+    values = "".join(f'S{n} = "x"\n' for n in range(2000))
+    project.manifest(f"[settings]\n{settings}[environments.one.values]\n{values}[environments.two]\n")
+    done = check(project, "--format", "sarif")  # within the patience of the tests: once this took minutes
+    places = [
+        one["locations"][0]["physicalLocation"]["region"]["startLine"]
+        for one in json.loads(done.out)["runs"][0]["results"]
+    ]
+    assert places == [*range(2003, 4003), *range(2, 2002)]
+
+
 def test_a_closed_pipe_ends_quietly(checked: Project) -> None:
     done = checked.shell("set +o pipefail; confsvc check --all --timeout 2s --format junit 2>/dev/null | head -c 1")
     assert (done.status, done.out) == (0, "<")

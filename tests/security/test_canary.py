@@ -119,6 +119,9 @@ COMMANDS = [
     ["check"],
     ["check", "--json"],
     ["check", "-v", "--all"],
+    ["check", "--format", "junit"],
+    ["check", "--format", "sarif"],
+    ["check", "--all", "--format", "github"],
     ["explain"],
     ["explain", "--json"],
     ["explain", "S0"],
@@ -146,6 +149,19 @@ def test_no_command_shows_it_when_things_go_wrong(project: Project, argv: list[s
     )
 
 
+@pytest.mark.parametrize(
+    "options", [[], ["-v", "--reveal"], ["--json", "--reveal"], ["--expect", "GOOD"]], ids=" ".join
+)
+def test_no_comparison_shows_it(project: Project, options: list[str]) -> None:
+    fields = "".join(f"{name}={json.dumps(CANARY)}\n" for name in FIELDS)
+    project.write({"app.env": fields, "other.env": f"GOOD={json.dumps(CANARY)}\nLONG=abc\n"})
+    text = MANIFEST.replace("memory://doc", "dotenv://{environment}.env")
+    project.manifest(text + '[environments.other]\nsources = ["dotenv://{environment}.env"]\n')
+    done = project.run("diff", "app", "other", *options)
+    assert done.status == 1
+    assert find_leaks(CANARY, done.out, done.err) == []
+
+
 def test_the_same_commands_would_show_it_if_asked(project: Project) -> None:
     """The control: where a value is what was asked for, the finder finds it."""
     project.write({".env": f"GOOD={json.dumps(CANARY, ensure_ascii=False)}\n"})
@@ -158,7 +174,7 @@ def test_nothing_is_left_behind(project: Project) -> None:
     project.write({".env": f"GOOD={json.dumps(CANARY, ensure_ascii=False)}\n"})
     project.manifest('[settings]\nGOOD = { secret = true }\n[environments.app]\nsources = ["dotenv://.env"]\n')
     before = sorted(project.folder.rglob("*"))
-    for argv in COMMANDS[:9]:
+    for argv in COMMANDS[:12]:
         project.run(*argv)
     after = [path for path in sorted(project.folder.rglob("*")) if path.name != "started"]
     assert after == before
