@@ -44,8 +44,7 @@ def main(argv: list[str]) -> int:
     if args.to == "":
         raise UsageError("--to names nothing")
     request = request_to_write(args, args.env)
-    value = _value(name, raw=args.raw, empty=args.empty)
-    return carry_out(args, request, {name: Secret(value)}, to=args.to or "")
+    return carry_out(args, request, {name: _value(name, raw=args.raw, empty=args.empty)}, to=args.to or "")
 
 
 def _checked(name: str | None, stray: list[str]) -> str:
@@ -59,7 +58,7 @@ def _checked(name: str | None, stray: list[str]) -> str:
     return name
 
 
-def _value(name: str, *, raw: bool, empty: bool) -> str | bytes:
+def _value(name: str, *, raw: bool, empty: bool) -> Secret[str | bytes]:
     if sys.stdin is not None and sys.stdin.isatty():
         data = ask_hidden(name).encode(errors="surrogateescape")
     else:
@@ -68,9 +67,9 @@ def _value(name: str, *, raw: bool, empty: bool) -> str | bytes:
     if not data and not empty:
         raise UsageError("the value is empty, so nothing was written", hint="--empty writes an empty one")
     try:
-        return data.decode()
+        return Secret(data.decode())
     except UnicodeDecodeError:
-        return data
+        return Secret(data)
 
 
 def _read() -> bytes:

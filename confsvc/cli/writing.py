@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from confsvc.cli import output
 from confsvc.cli.options import Parser, positive_seconds
-from confsvc.errors import Problem, ResolutionError, UsageError
+from confsvc.errors import OutputError, Problem, ResolutionError, UsageError
 from confsvc.fetching import Pool
 from confsvc.finding import make_request
 from confsvc.resolver import TIMEOUT, Request
@@ -88,7 +88,7 @@ def carry_out(
             changes = changes.only("new", "same")
         is_asking = skipped is not None
         if not output.is_json() and (is_asking or args.dry_run):
-            output.write(_table(changes.rows, left_out))
+            _show(_table(changes.rows, left_out))
         if args.dry_run or (is_asking and not _has_consent(args, changes)):
             _tell([], changes, left_out, is_dry=args.dry_run)
             return 0 if args.dry_run else 1
@@ -96,9 +96,23 @@ def carry_out(
     finally:
         pool.close()
     output.end_progress()
-    _tell(done, changes, left_out, is_dry=False)
+    try:
+        _tell(done, changes, left_out, is_dry=False)
+    except BrokenPipeError:
+        output.note("nobody reads what was written")  # what was not must be told all the same
     _raise(done, changes)
     return 0
+
+
+def _show(table: str) -> None:
+    """Show what is going to change. Where nobody can see it, nothing does."""
+    is_unseen = False
+    try:
+        output.write(table)
+    except BrokenPipeError:
+        is_unseen = True
+    if is_unseen:
+        raise OutputError("stdout is closed, so nothing was written")
 
 
 def _unwritable(changes: Changes, *, is_strict: bool) -> list[Skipped]:

@@ -63,6 +63,7 @@ class Targets:
             scheme = self._to.scheme
             self.backends[scheme] = backend_of(self._manifest, self._environment, scheme, request.environ)
         self._templates = {name: self._template(name) for name in settings}
+        self._known: dict[Reference, tuple[Fields | None, ConfsvcError | None]] = {}
 
     @property
     def documents(self) -> tuple[Reference, ...]:
@@ -144,10 +145,10 @@ class Targets:
             fields, error = self._fields(reference, outcome)
             if error is not None and not isinstance(error, NotFound):
                 return _failed(setting, reference, error)
-            can_write = self._can_write(reference, pool)
+            can_write = self._is_storer(reference, pool) and not _is_pinned(reference)
             if fields is not None and any(name in fields.values for name in setting.names):
                 return self._existing(reference, setting, fields, pool) if can_write else _shadowed(setting, reference)
-            if free is None and can_write:
+            if free is None and can_write and _selects(reference, self._field(reference, setting)):
                 free = (source, fields)
         if free is None:
             message = "no source of the environment can be written" if self._plan.sources else "it has no sources"
@@ -157,7 +158,9 @@ class Targets:
     def _fields(self, reference: Reference, outcome: object) -> tuple[Fields | None, ConfsvcError | None]:
         if not isinstance(outcome, Document):
             return None, outcome if isinstance(outcome, ConfsvcError) else None
-        return fields_of(outcome, reference, verbatim=self._verbatim(reference))
+        if reference not in self._known:
+            self._known[reference] = fields_of(outcome, reference, verbatim=self._verbatim(reference))
+        return self._known[reference]
 
     def _at(self, reference: Reference, setting: Setting, fetched: Fetched, pool: Pool) -> Spot | Refused:
         """Return the spot that ``--to`` says: what it names, or a field by the setting's name."""
@@ -190,8 +193,12 @@ class Targets:
         )
 
     def _new(self, reference: Reference, setting: Setting, fields: Fields | None, pool: Pool) -> Spot:
-        field = setting.name if self._verbatim(reference) else setting.name.lower()
-        return self._spot(reference, field, pool)._replace(version=fields.document.version if fields else "")
+        spot = self._spot(reference, self._field(reference, setting), pool)
+        return spot._replace(version=fields.document.version if fields else "")
+
+    def _field(self, reference: Reference, setting: Setting) -> str:
+        """Return what a new field is called."""
+        return setting.name if self._verbatim(reference) else setting.name.lower()
 
     def _spot(self, reference: Reference, field: str, pool: Pool) -> Spot:
         adapter = pool.take(self.backends[reference.scheme])
@@ -202,9 +209,6 @@ class Targets:
             inner = reference.fragment if reference.fragment.startswith("/") else "/" + _escaped(reference.fragment)
             return Spot(reference.document, f"{inner}/{_escaped(field)}")
         return Spot(reference.document, "/" + _escaped(field) if field.startswith("/") else field)
-
-    def _can_write(self, reference: Reference, pool: Pool) -> bool:
-        return self._is_storer(reference, pool) and not _is_pinned(reference)
 
     def _is_storer(self, reference: Reference, pool: Pool) -> bool:
         return callable(getattr(pool.take(self.backends[reference.scheme]), "store", None))
@@ -218,6 +222,11 @@ class Targets:
 
 def _is_pinned(reference: Reference) -> bool:
     return any(name in _PINS for name, _ in reference.parameters)
+
+
+def _selects(reference: Reference, field: str) -> bool:
+    """Tell whether a source reads a new ``field``, as far as that can be told: what a filter takes, its store knows."""
+    return field.startswith(reference.parameter("prefix")) and not reference.parameter("filter")
 
 
 def _escaped(field: str) -> str:

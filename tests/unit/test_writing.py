@@ -77,7 +77,7 @@ B = { type = "int", required = false }
 J = { type = "json", required = false }
 RAW = { type = "bytes", required = false }
 [environments.app]
-sources = ["numbered://low", "numbered://high?prefix=x"]
+sources = ["numbered://low", "numbered://high", "numbered://top?prefix=other"]
 [environments.pinned]
 sources = ["numbered://low?version=1"]
 [environments.values.values]
@@ -174,7 +174,7 @@ def test_values_that_do_not_fit_stop_everything() -> None:
     assert [(problem.name, problem.code) for problem in caught.value.problems] == [("B", "invalid")]
     with pytest.raises(UsageError, match="no setting is called `C`"):
         plan({"C": "x"})
-    assert plan({"C": "x"}, extra=True).rows[0].spot.reference == "numbered://high?prefix=x#c"
+    assert plan({"C": "x"}, extra=True).rows[0].spot.reference == "numbered://high#c"
 
 
 def test_the_same_in_another_form_is_the_same() -> None:
