@@ -11,6 +11,7 @@ from confsvc.adapter import lasting_clock
 from confsvc.live.bell import Bell
 from confsvc.live.listeners import guarded
 from confsvc.live.sharing import Shared
+from confsvc.live.uwsgi import forbids_threads
 from confsvc.watching import Event, Watcher
 
 __all__ = ["Hub", "Member", "hub"]
@@ -106,9 +107,10 @@ class Member:
 
 
 class Hub:
-    """Gives every member its turn, in a thread that lives while there are any."""
+    """Gives every member its turn, in a thread that lives while there are any; with ``is_asleep`` there is none."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, is_asleep: bool = False) -> None:
+        self._is_asleep = is_asleep
         self._lock = threading.Lock()
         self._bell: Bell | None = None
         self._members: dict[object, Member] = {}
@@ -118,7 +120,7 @@ class Hub:
         """Watch for ``member``, which is called ``key`` from now on."""
         with self._lock:
             self._members[key] = member
-            if self._thread is None:
+            if self._thread is None and not self._is_asleep:
                 self._bell = Bell()
                 self._thread = threading.Thread(target=self._run, name="confsvc-watch", daemon=True)
                 self._thread.start()
@@ -127,7 +129,7 @@ class Hub:
     def refresh(self, key: object, timeout: float) -> bool:
         """Have everything read anew, and return whether that was done within ``timeout`` seconds."""
         member = self._members.get(key)
-        if member is None:
+        if member is None or self._is_asleep:
             return False
         answered = member.ask()
         self._ring()
@@ -137,7 +139,7 @@ class Hub:
         """Stop watching for a member, and give back what was made for it."""
         member = self._members.get(key)
         self.forget(key)
-        if member is not None and not self.is_here:
+        if member is not None and not self.is_here and not self._is_asleep:
             member.is_closed.wait(_FAREWELL)
 
     def forget(self, key: object) -> None:
@@ -153,7 +155,7 @@ class Hub:
         for member in members:
             member.is_closing = True
         self._ring()
-        for member in members:
+        for member in members if not self._is_asleep else ():
             member.is_closed.wait(_FAREWELL)
 
     @property
@@ -209,12 +211,14 @@ class _Process:
     """What a process has one of. It comes into being with the first watcher: importing starts nothing."""
 
     hub: Hub | None = None
+    pid = 0
 
 
 def hub() -> Hub:
     """Return this process's hub."""
     if _Process.hub is None:
-        _Process.hub = Hub()
+        _Process.hub = Hub(is_asleep=forbids_threads(_after_fork))
+        _Process.pid = os.getpid()
         os.register_at_fork(after_in_child=_after_fork)
         atexit.register(_at_exit)
     return _Process.hub
@@ -222,7 +226,8 @@ def hub() -> Hub:
 
 def _after_fork() -> None:
     """Go on in the child. Nothing of the parent's is used: its thread is not here, and may have held any lock."""
-    if _Process.hub is not None:
+    if _Process.hub is not None and _Process.pid != os.getpid():  # uWSGI can be told to say it, too
+        _Process.pid = os.getpid()
         _Process.hub = _Process.hub.successor()
 
 

@@ -10,12 +10,13 @@ import sysconfig
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from openbao import ROOT, Bao, free_port
+from openbao import ROOT, Bao, free_port, missing
 from postgres import run_rotating
 from supervised import until
 
@@ -100,14 +101,47 @@ def seen(port: int, count: int) -> set[tuple[str, int]]:
     return {(greeting, pid) for pid, greeting in found.items()}
 
 
-@pytest.mark.parametrize("app", ["flask_app:app", "django_site.wsgi"])
-def test_workers_that_gunicorn_forked_go_on(app: str, start: Start, copy: Path) -> None:
+GUNICORN = ("gunicorn", "--workers=3", "--threads=1", "--bind=ADDRESS")
+UWSGI = ("uwsgi", "--http-socket=ADDRESS", "--master", "--processes=3", "--die-on-term", f"--virtualenv={sys.prefix}")
+
+# How workers come to be: forked from what has imported the application, or before; by Python, or behind its back.
+SERVERS: dict[str, tuple[str, ...]] = {
+    "gunicorn, preloaded": (*GUNICORN, "--preload", "flask_app:app"),
+    "gunicorn, preloaded Django": (*GUNICORN, "--preload", "django_site.wsgi"),
+    "gunicorn with gevent": (*GUNICORN[:2], "--bind=ADDRESS", "--worker-class=gevent", "flask_app:app"),
+    "gunicorn with gevent, preloaded": (
+        *(*GUNICORN[:2], "--bind=ADDRESS"),
+        *("--worker-class=gevent", "--preload", "flask_app:app"),
+    ),
+    "uwsgi": (*UWSGI, "--enable-threads", "--module=flask_app:app"),
+    "uwsgi that tells Python": (*UWSGI, "--enable-threads", "--py-call-osafterfork", "--module=flask_app:app"),
+    "uwsgi, lazy": (*UWSGI, "--enable-threads", "--lazy-apps", "--module=flask_app:app"),
+}
+
+
+def needs(program: str) -> None:
+    for part in ("gevent", "uwsgi"):
+        if part in program and not (find_spec(part) or (SCRIPTS / part).exists()):
+            missing(part, f"pip install {'pyuwsgi' if part == 'uwsgi' else part}")
+
+
+@pytest.mark.parametrize("server", SERVERS)
+def test_workers_go_on_however_they_were_forked(server: str, start: Start, copy: Path) -> None:
+    needs(server)
     port = free_port()
-    start("gunicorn", "--preload", "--workers=3", "--threads=1", f"--bind=127.0.0.1:{port}", app)
+    start(*(word.replace("ADDRESS", f"127.0.0.1:{port}") for word in SERVERS[server]))
     before = seen(port, 3)
     assert {greeting for greeting, _ in before} == {"hello"}
     change(copy, "GREETING=good day\n")
     until(lambda: seen(port, 3) == {("good day", pid) for _, pid in before}, lambda: log(copy))
+
+
+def test_uwsgi_without_threads_says_that_nothing_changes(start: Start, copy: Path) -> None:
+    needs("uwsgi")
+    port = free_port()
+    start(*(word.replace("ADDRESS", f"127.0.0.1:{port}") for word in UWSGI), "--module=flask_app:app")
+    seen(port, 1)
+    assert "the settings stay as they are: give it `enable-threads`" in log(copy)
 
 
 def test_celerys_prefork_pool_goes_on(start: Start, copy: Path) -> None:
