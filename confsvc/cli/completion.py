@@ -92,7 +92,7 @@ function __confsvc_command
 end
 complete -c confsvc -f
 complete -c confsvc -n 'contains -- -- (commandline -opc)' -x -a '(__confsvc_command)'
-complete -c confsvc -n '__fish_seen_subcommand_from init import' -F
+complete -c confsvc -n '__fish_seen_subcommand_from compat init import' -F
 complete -c confsvc -n '__fish_seen_subcommand_from diff' -F -a '(__confsvc_environments)'
 complete -c confsvc -n '__fish_seen_subcommand_from copy' -a '(__confsvc_environments)'
 complete -c confsvc -n '__fish_seen_subcommand_from completion' -a 'bash zsh fish'
@@ -174,6 +174,7 @@ def _operands(command: str) -> str:
         "diff": "; _confsvc_environments; _confsvc_files",
         "copy": "; _confsvc_environments",
         "import": "; _confsvc_files",
+        "compat": "; _confsvc_files",
         "init": "; _confsvc_files",
         "k8s": " external-secret",
     }.get(command, "")

@@ -66,6 +66,7 @@ def test_bash_offers_files_as_they_are_called(app: Project) -> None:
     assert bash(app, "confsvc", "check", "-f", "w") == ["with space.toml"]
     assert bash(app, "confsvc", "check", "-f", "$") == ["$(touch ran).toml"]
     assert bash(app, "confsvc", "init", "conf") == ["confsvc.toml"]
+    assert bash(app, "confsvc", "compat", "conf") == ["confsvc.toml"]
     assert not (app.folder / "ran").exists()
 
 
