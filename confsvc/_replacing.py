@@ -2,7 +2,6 @@
 
 import errno
 import os
-from secrets import token_hex
 from stat import S_ISREG
 
 __all__ = ["FOLDER", "NEW", "PREFIX", "put", "replace", "why"]
@@ -36,7 +35,7 @@ def put(folder: int, name: str, data: bytes, mode: int, owner: tuple[int, int] |
     """
     if not _is_replaceable(folder, name):
         raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST))
-    temporary = f"{PREFIX}{token_hex(8)}"
+    temporary = f"{PREFIX}{os.urandom(8).hex()}"
     handle = os.open(temporary, NEW, mode=0o600, dir_fd=folder)
     try:
         try:

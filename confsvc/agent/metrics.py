@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 
 from confsvc.adapter import lasting_clock
 from confsvc.agent.engine import Engine
+from confsvc.cache import counts
 
 __all__ = ["Metrics"]
 
@@ -50,6 +51,8 @@ class Metrics:
         generation = snapshot.generation if snapshot else 0
         yield _family("generation", "gauge", "How many sets there have been.", {"": generation})
         yield _family("age_seconds", "gauge", "Since everything was seen last; -1 for never.", {"": round(age, 3)})
+        kept = {f'what="{what}"': count for what, count in sorted(counts.items())}
+        yield _family("cache_total", "counter", "Times that the last good settings were used, written, or not.", kept)
         reloads = {f'result="{result}"': n for result, n in engine.reloads.items()}
         yield _family("reloads_total", "counter", "Times that the manifest was read anew.", reloads)
         breakers = {f'backend="{name}"': breaker for name, breaker in sorted(engine.breakers.items())}

@@ -188,9 +188,7 @@ def _checked(data: bytes, place: str) -> bytes:
 
 def _make(folder: Folder, name: str) -> bytes:
     """Make a key, and return it, or the one that somebody else has made meanwhile."""
-    from secrets import token_hex
-
-    fresh = f"{name}.{token_hex(8)}"
+    fresh = f"{name}.{os.urandom(8).hex()}"
     folder.write(fresh, os.urandom(SIZE), mode=0o400)
     try:
         folder.link(fresh, name)
