@@ -36,6 +36,14 @@ class Template(NamedTuple):
         """Whether it has a value whatever any backend says."""
         return not any(isinstance(part, Fill) for part in self.parts)
 
+    @property
+    def sole(self) -> Reference | None:
+        """The reference whose value it is; None where it is made of more, or changes what it gets."""
+        part = self.parts[0] if len(self.parts) == 1 else ""
+        if isinstance(part, Fill) and part.is_reference and not part.filters:
+            return self.references[part.target]
+        return None
+
 
 class Pin(NamedTuple):
     """What is read in the place of a document, as a lock says: another reference, one for each field, or nothing.

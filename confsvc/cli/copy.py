@@ -10,7 +10,6 @@ from confsvc.plan import Plan
 from confsvc.resolution import Value
 from confsvc.resolver import Request, plan_request
 from confsvc.secret import Secret
-from confsvc.template import Fill
 
 __all__ = ["main", "parser"]
 
@@ -77,17 +76,10 @@ def _reason(value: Value, plan: Plan, *, is_named: bool) -> str:
         return ""
     if value.origin.layer == "default":
         return "it is its default"
-    if value.origin.layer == "values" and not _is_plain(value.name, plan):
+    written = plan.values.get(value.name, ())
+    if value.origin.layer == "values" and not (written and written[0].sole):
         return f"the `values` of {plan.environment} make it"
     return ""
-
-
-def _is_plain(name: str, plan: Plan) -> bool:
-    """Tell whether the value is one reference and nothing else."""
-    for template in plan.values.get(name, ())[:1]:
-        fills = [part for part in template.parts if isinstance(part, Fill)]
-        return len(template.parts) == 1 and bool(fills) and fills[0].is_reference and not fills[0].filters
-    return False
 
 
 def _stored(value: Value) -> str | bytes:

@@ -75,7 +75,7 @@ class Values:
         if template.is_certain:
             return [_literal(setting, _json.to_text(raw_of(template)))]
         fills = [part for part in template.parts if isinstance(part, Fill)]
-        is_whole = len(template.parts) == 1 and not fills[0].filters and fills[0].is_reference
+        is_whole = template.sole is not None
         if setting.type.kind == "bytes" and not is_whole:
             raise Malformed("the operator can decode base64 only where one reference is the whole value")
         parts: list[Part] = []

@@ -1,6 +1,6 @@
 """What would change: each value checked by the schema, and compared with what is where it would be written."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from confsvc._suggest import did_you_mean
@@ -9,6 +9,7 @@ from confsvc.audit import Entry
 from confsvc.errors import OutputError, Problem, ResolutionError, UsageError
 from confsvc.fetching import Fetched, Pool, fetch_documents
 from confsvc.plan import Plan
+from confsvc.reference import Reference
 from confsvc.resolver import Request, plan_request, trail_for
 from confsvc.schema import Schema
 from confsvc.secret import Secret
@@ -81,7 +82,7 @@ def plan_changes(
     fetched = fetch_documents(targets.documents, targets.backends, Deadline(request.timeout), pool)
     found = {name: targets.find(name, fetched, pool) for name in values}
     rows = tuple(_row(name, spot, values[name]) for name, spot in found.items() if isinstance(spot, Spot))
-    refused = tuple(one for one in found.values() if isinstance(one, Refused))
+    refused = (*(one for one in found.values() if isinstance(one, Refused)), *_clashes(rows))
     _record(request, plan, rows, refused)
     strays = tuple(name for name in values if not targets.reads(name))
     return Changes(plan.environment, rows, refused, fetched, targets.backends, strays)
@@ -117,6 +118,21 @@ def _row(name: str, spot: Spot, value: Secret[Stored]) -> Row:
     if spot.current is None:
         return Row(name, "new", spot, value)
     return Row(name, "same" if is_same(spot.current.reveal(), value.reveal()) else "different", spot, value)
+
+
+def _clashes(rows: Sequence[Row]) -> Iterator[Refused]:
+    """Yield the rows that would be written where another one is, with another value."""
+    taken: dict[tuple[Reference, str | None], Row] = {}
+    parts = {row.spot.document for row in rows if row.spot.field is not None}
+    for row in rows:
+        other = taken.setdefault((row.spot.document, row.spot.field), row)
+        if row.spot.field is None and row.spot.document in parts:
+            message = "what it is read from is a document of which another setting reads a field"
+        elif other.value != row.value:
+            message = f"it is read from where `{other.name}` is, and would have another value"
+        else:
+            continue
+        yield Refused(Problem("usage", message, row.name, row.spot.reference, exit_status=64), is_failure=True)
 
 
 def _record(request: Request, plan: Plan, rows: Iterable[Row], refused: Iterable[Refused]) -> None:

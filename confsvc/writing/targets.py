@@ -1,6 +1,6 @@
 """Where a setting of an environment is written: the field it is read from, or the one it would be read from."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from confsvc.adapter import Backend, Document
@@ -106,12 +106,10 @@ class Targets:
         template = next(iter(self._plan.values.get(name, ())), None)
         if template is None:
             return None
-        fills = [part for part in template.parts if isinstance(part, Fill)]
-        if len(template.parts) == 1 and fills and fills[0].is_reference and not fills[0].filters:
-            return template.references[fills[0].target]
-        return self._built(name, template, fills)
+        return template.sole or self._built(name, template)
 
-    def _built(self, name: str, template: Template, fills: Iterable[Fill]) -> Refused:
+    def _built(self, name: str, template: Template) -> Refused:
+        fills = [part for part in template.parts if isinstance(part, Fill)]
         targets = [str(template.references[one.target]) if one.is_reference else one.target for one in fills]
         where = f"the environment's `values` ({self._manifest.place(template.place)})"
         if targets:

@@ -205,6 +205,19 @@ def test_what_is_pinned_unread_or_ambiguous_is_refused() -> None:
     assert "pinned" in there.problem.message
 
 
+def test_two_settings_that_are_read_from_one_place_have_one_value() -> None:
+    Numbered.kept = {"text": ["old"], "doc": [{"list": [0, {"n": "1"}]}]}
+    manifest = Path("confsvc.toml")
+    manifest.write_text(MANIFEST.replace('J = "${A}"', 'J = "${numbered://text}"'))
+    clash = plan({"A": "1", "J": "2"}, "values")
+    assert [one.message for one in clash.failures] == ["it is read from where `A` is, and would have another value"]
+    assert all(not done.error for done in write({"A": "1", "J": "1"}, "values"))
+    assert (kept("text"), len(Numbered.kept["text"])) == ("1", 2)
+    manifest.write_text(MANIFEST.replace('J = "${A}"', 'J = "${numbered://doc}"'))
+    mixed = plan({"B": "1", "J": "{}"}, "values")
+    assert ["of which another setting reads a field" in one.message for one in mixed.failures] == [True]
+
+
 def test_to_names_a_source_a_field_or_a_text() -> None:
     Numbered.kept = {"low": [{"x": "1"}], "text": ["old"], "high": [{}]}
     for to, expected in (
