@@ -27,7 +27,10 @@ class Case(NamedTuple):
 
 
 class Checked(NamedTuple):
-    """One environment. ``error`` is None where all is well; ``data`` is what ``--json`` says of it."""
+    """One environment. ``error`` is None where all is well; ``data`` is what ``--json`` says of it.
+
+    ``unchecked`` is what was not looked at anywhere in it.
+    """
 
     environment: str
     cases: tuple[Case, ...]
@@ -35,6 +38,7 @@ class Checked(NamedTuple):
     data: dict[str, object]
     warnings: tuple[str, ...] = ()
     undeclared: int = 0
+    unchecked: tuple[str, ...] = ()
 
 
 class Finding(NamedTuple):
@@ -83,7 +87,7 @@ def check_documents(found: Inventory) -> Checked:
     cases = [Case(str(item.reference), item.state, item.problem, item.note) for item in found.items]
     if found.error:
         cases += [_of_no_setting(problem, found.environment) for problem in found.error.problems]
-    return Checked(found.environment, tuple(cases), error, data)
+    return Checked(found.environment, tuple(cases), error, data, unchecked=UNCHECKED)
 
 
 def findings(checked: Sequence[Checked], manifest: Manifest) -> list[Finding]:

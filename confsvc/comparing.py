@@ -132,7 +132,7 @@ def _aspects(one: Side, other: Side, plan: Plan | None, second: Plan | None) -> 
     if _source(mine) != _source(theirs):
         yield "source"
     is_same = _is_same(mine, theirs, plan, second)
-    if is_same and mine.version != theirs.version and (both_read or theirs.version):
+    if is_same and mine.version != theirs.version and (both_read or theirs.version) and not _is_of_tree(mine):
         yield "version"
     if mine.is_leased or theirs.is_leased:  # another one at each read, and yet of one account or of two
         if not is_same:
@@ -152,6 +152,11 @@ def _source(standing: Standing) -> object:
 
 def _references(standing: Standing) -> list[Reference]:
     return [parse_reference(text) for text in standing.reference.split()]
+
+
+def _is_of_tree(standing: Standing) -> bool:
+    """Tell whether the version is that of a tree, which changes with each of its members."""
+    return any(reference.is_tree for reference in _references(standing))
 
 
 def _is_same(mine: Standing, theirs: Standing, plan: Plan | None, second: Plan | None) -> bool:

@@ -15,7 +15,7 @@ _PROPERTY = {**_DATA, ":": "%3A", ",": "%2C"}
 
 
 def github(checked: Sequence[Checked], findings: Sequence[Finding], project: str) -> str:
-    """Return one line for each problem, and a warning for what could not be looked at."""
+    """Return one line for each problem, a warning for what could not be looked at, a notice for what never is."""
     del project
     lines = [_error(found) for found in findings]
     lines += [
@@ -24,6 +24,9 @@ def github(checked: Sequence[Checked], findings: Sequence[Finding], project: str
         for case in one.cases
         if case.skipped
     ]
+    unchecked = dict.fromkeys(what for one in checked for what in one.unchecked)
+    if unchecked:
+        lines.append(_command("notice", {"title": "confsvc check --metadata"}, f"not checked: {', '.join(unchecked)}"))
     return "".join(f"{line}\n" for line in lines)
 
 

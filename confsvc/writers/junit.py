@@ -17,6 +17,8 @@ def junit(checked: Sequence[Checked], findings: Sequence[Finding], project: str)
     root = Element("testsuites", name="confsvc check")
     for one in checked:
         suite = SubElement(root, "testsuite", name=printable(one.environment or "settings"))
+        if one.unchecked:
+            SubElement(SubElement(suite, "properties"), "property", name="not checked", value=", ".join(one.unchecked))
         for case in one.cases:
             found = places.get((one.environment, case.problem)) if case.problem else None
             suite.append(_case(case, found, ".".join(part for part in (project, one.environment) if part)))

@@ -76,15 +76,11 @@ def _uri(file: str) -> str:
 
 
 def _notifications(checked: Sequence[Checked]) -> list[dict[str, object]]:
-    return [
-        {
-            "level": "note",
-            "message": {"text": printable(f"{case.name} ({one.environment}): not checked: {case.skipped}")},
-        }
-        for one in checked
-        for case in one.cases
-        if case.skipped
-    ]
+    texts = []
+    for one in checked:
+        texts += [f"{case.name} ({one.environment}): {case.skipped}" for case in one.cases if case.skipped]
+        texts += [f"{one.environment}: {', '.join(one.unchecked)}"] if one.unchecked else []
+    return [{"level": "note", "message": {"text": printable(f"not checked: {text}")}} for text in texts]
 
 
 def _rule_texts() -> Mapping[str, str]:

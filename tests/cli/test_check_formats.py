@@ -207,6 +207,19 @@ def test_github_annotations_are_escaped_so_that_every_part_arrives(checked: Proj
     assert find_leaks(canary, done.out, done.err) == []
 
 
+def test_what_metadata_cannot_tell_is_in_every_format(checked: Project) -> None:
+    (checked.folder / "production.env").write_text("")
+    checked.manifest(MANIFEST.replace("vault://secret/100%25/a,b", "env://?prefix=APP_"))
+    found = {name: check(checked, "--metadata", "--format", name) for name in ("junit", "sarif", "github")}
+    assert all("rights of the role that runs it" in done.out for done in found.values())
+    assert all("tells nothing without reading" in done.out for done in found.values())
+    assert {done.status for done in found.values()} == {0}
+    root = ElementTree.fromstring(found["junit"].out)  # noqa: S314 - ours
+    assert (root.get("skipped"), len(list(root.iter("skipped")))) == ("1", 1)
+    jsonschema.validate(json.loads(found["sarif"].out), SARIF)
+    assert [line.split()[0] for line in found["github"].out.splitlines()] == ["::warning", "::notice"]
+
+
 def test_what_stands_in_a_name_cannot_break_out_of_a_format() -> None:
     name = 'a:b,c%0A::error::\x1b[31m<x>&"\n\u202e]]>'
     problem = Problem("invalid", f"not {name}", name, name, "confsvc.toml:1", f"mend {name}", 65)

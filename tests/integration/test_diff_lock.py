@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from aws import ENVIRON, Aws
 from confsvc.testing import find_leaks
 from openbao import ROOT, Bao
 from running import Done, Project
@@ -93,3 +94,30 @@ def test_one_that_cannot_be_read_is_told_and_the_other_still_shown(shop: Project
     assert "denied" in done.err
     assert done.out.count("source vault://secret/diff/staging") == 2
     assert done.out.endswith("staging and production, 3 settings: 3 are unknown\n")
+
+
+TREE = """
+[settings]
+URL = {}
+LEVEL = { required = false }
+[backends.aws-ssm]
+endpoint_url = "ADDRESS"
+region = "eu-west-1"
+[environments.production]
+sources = ["aws-ssm:///diff/{environment}/"]
+"""
+
+
+def test_a_parameter_of_a_tree_that_changed_is_told_and_the_others_are_the_same(aws: Aws, project: Project) -> None:
+    aws.put_parameter("/diff/production/url", "https://one.example")
+    project.manifest(TREE.replace("ADDRESS", aws.address))
+    project.environ.update(ENVIRON)
+    assert project.run("lock", "-e", "production").status == 0
+    aws.put_parameter("/diff/production/level", "debug")
+    done = project.run("diff", "production", "confsvc.lock", "--json")
+    assert done.status == 1
+    found = settings(done)
+    assert (found["URL"]["verdict"], found["LEVEL"]["differs"]) == ("same", ["presence"])
+    aws.put_parameter("/diff/production/url", "https://two.example")
+    found = settings(project.run("diff", "production", "confsvc.lock", "--json"))
+    assert found["URL"]["differs"] == ["value"]
