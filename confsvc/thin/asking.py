@@ -10,8 +10,10 @@ if TYPE_CHECKING:
 __all__ = ["Answer", "ask", "gave_up", "give_up", "quote", "stale_line"]
 
 _FIRST = 0.25  # seconds until somebody who listens, and does nothing, is given up
+_QUEUE = 5.0  # seconds for a busy agent to take the connection: a thousand may wait before us
 _STRIKES = 4  # of those, for one that sleeps: it may be waking up
-_UNSEEN = 20  # of those, where nobody can see what it does
+_UNSEEN = 8  # of those, where nobody can see what it does
+_LATER = 2.0  # seconds between two looks at one that is busy
 _LARGEST = 32 * 1024 * 1024
 _HEAD = 64 * 1024
 _MINUTE = 60
@@ -55,7 +57,7 @@ def ask(target: str, environ: "Mapping[str, str]", timeout: float) -> Answer:
     if reason:
         return Answer(trouble=f"the agent's socket `{path}` is not used: {reason}")
     try:
-        connection = connect(path, min(timeout, _FIRST * _STRIKES))
+        connection = connect(path, min(timeout, _QUEUE))
     except OSError:
         return Answer(trouble=f"no agent answers at `{path}`")
     try:
@@ -95,7 +97,8 @@ def _hear(connection: "Socket", pid: int, timeout: float) -> Answer | None:
     """Return the answer; None where it takes too long."""
     from time import monotonic
 
-    set_patience(connection, _FIRST)
+    patience = _FIRST
+    set_patience(connection, patience)
     ends = monotonic() + timeout
     heard = b""
     is_at_work = False
@@ -107,6 +110,9 @@ def _hear(connection: "Socket", pid: int, timeout: float) -> Answer | None:
             strikes += 1
             if monotonic() >= ends or not _is_worth_waiting(pid, strikes, is_at_work=is_at_work):
                 return None
+            if strikes > _STRIKES:  # it is busy, with a thousand of us perhaps, who should not keep it from its work
+                patience = min(_LATER, patience * 2)
+                set_patience(connection, patience)
             continue
         if not part:
             return _read(heard)
