@@ -316,35 +316,38 @@ def timed_any(command: Sequence[str], folder: Path, environ: Mapping[str, str]) 
 
 
 def outages(folder: Path, environ: Mapping[str, str], scratch: Path) -> None:
-    """Start while the store refuses, or says nothing, with what the cache kept: what that adds to a start."""
+    """Start while the store refuses, or says nothing, with what the cache kept: what that adds to a start.
+
+    A start is held against a bare Python of the same moment, and that against the same while all is well.
+    """
     kept = {**environ, "CONFSVC_CACHE_DIR": str(folder / "cache")}
     (scratch / "own").mkdir()
     with run_bao(scratch / "own") as own:
         own.put("app", fields(0, 30))
         write_project(folder, {"vault": f'address = "{own.address}"'}, ["vault://secret/app"])
-        mine = client_environ(folder)
-        command = [CONFSVC, "exec", "--", "/bin/true"]
         with agent(folder, kept):
-            warm = statistics.median(timed(command, folder, mine) for _ in range(15))
+            usual = statistics.median(mine / floor for mine, floor in pairs(folder, 31))
         port = own.port
-    refused = cold_and_warm(folder, kept, command, OUTAGE)
-    added = sorted(one - warm for one in refused)
+    with agent(folder, kept, wait=False):
+        added = sorted(mine - usual * floor for mine, floor in pairs(folder, OUTAGE))
     show(f"store refuses, {OUTAGE} starts, added, p95", added[len(added) * 95 // 100] * 1000, "ms", 150)
     with socket.socket() as hole:  # takes connections, and never says a word
         hole.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         hole.bind(("127.0.0.1", port))
         hole.listen(64)
-        silent = cold_and_warm(folder, kept, command, 50)
-    show("store says nothing, first start, added", (silent[0] - warm), "s", 2.7)
-    rest = sorted(one - warm for one in silent[1:])
-    show("  the others, added, p95", rest[len(rest) * 95 // 100] * 1000, "ms", 100)
+        with agent(folder, kept, wait=False):
+            first, *others = [mine - usual * floor for mine, floor in pairs(folder, 101)]
+    show("store says nothing, first start, added", first, "s", 2.7)
+    show("  the others, added, p95", sorted(others)[95] * 1000, "ms", 100)
 
 
-def cold_and_warm(folder: Path, environ: Mapping[str, str], command: Sequence[str], count: int) -> list[float]:
-    """Start an agent that finds nobody, and then ``count`` commands; return what each took."""
-    mine = client_environ(folder)
-    with agent(folder, environ, wait=False):
-        return [timed(command, folder, mine) for _ in range(count)]
+def pairs(folder: Path, count: int) -> list[tuple[float, float]]:
+    """Return what each of ``count`` starts took, and a bare Python right before it."""
+    mine, found = client_environ(folder), []
+    for _ in range(count):
+        floor = timed([PYTHON, "-c", "pass"], folder, mine)
+        found.append((timed([CONFSVC, "exec", "--", "/bin/true"], folder, mine), floor))
+    return found
 
 
 if __name__ == "__main__":
