@@ -185,6 +185,20 @@ class AdapterContract:
             again = adapter.fetch([reference], deadline=Deadline(_PATIENCE))
         assert _same(first[reference], again[reference])
 
+    def test_a_version_that_was_read_can_be_read_again(self) -> None:
+        pin = getattr(adapter_class(self.backend().adapter), "pin", None)
+        if pin is None:
+            pytest.skip("this store keeps no earlier versions")
+        text = self.put("pinned", "then")
+        then = self._read(text)
+        assert isinstance(then, Document)
+        if not then.version:
+            pytest.skip("this store keeps no earlier versions")
+        self.put("pinned", "now")
+        pinned = pin(_document(text), then.version)
+        assert _same(_fetch(self.backend(), [pinned])[pinned], then)
+        assert not _same(self._read(text), then)
+
     def test_a_deadline_that_passed_ends_it(self) -> None:
         outcome = _fetch_aside(self.backend(), _document(self.put("late", "value")), Deadline(0))
         assert isinstance(outcome, DeadlineError), outcome

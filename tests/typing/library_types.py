@@ -43,7 +43,8 @@ async def check() -> None:
     assert_type(confsvc.load(Model), Model)
     assert_type(confsvc.load(Settings, environment="production").x, int)
     assert_type(await confsvc.aload(Plain, sources=["dotenv://.env"], set={"X": "1"}, timeout=1.0), Plain)
-    resolution = confsvc.resolve(schema=Model, only=["X"])
+    assert_type(await confsvc.aload(Plain, locked=True), Plain)
+    resolution = confsvc.resolve(schema=Model, only=["X"], locked="other.lock")
     assert_type(resolution, confsvc.Resolution)
     value = resolution["X"]
     assert_type(value, confsvc.Value)

@@ -37,6 +37,17 @@ URL = "postgres://${HOST}:${memory://db#password|urlencode}@${memory://db#name}"
 """
 
 
+class Model(BaseModel):
+    """The settings of the manifest."""
+
+    url: str
+    host: str
+    level: str = "info"
+    optional: str | None = None
+    plain: int
+    tree: str
+
+
 class Case:
     """A project over the memory store."""
 
@@ -168,13 +179,6 @@ def test_the_origin_is_what_the_manifest_says_at_the_version_that_was_locked(cas
 
 
 def test_a_model_is_loaded_with_the_lock(case: Case) -> None:
-    class Model(BaseModel):
-        url: str
-        host: str
-        level: str = "info"
-        optional: str | None = None
-        plain: int
-        tree: str
 
     case.take()
     case.store.put("base", {"host": "second"})
@@ -468,3 +472,15 @@ def test_check_proves_that_a_lock_can_still_be_read(case: Case) -> None:
     assert (status, "ok: 5 settings resolve and validate for staging" in out) == (1, True)
     assert "it is the version that was locked" in err
     assert case.run("check", "-e", "production", "--locked", "--metadata")[0] == 64
+
+
+def test_what_is_watched_with_a_lock_stays_as_it_was_locked(case: Case) -> None:
+    case.take()
+    case.store.put("base", {"host": "second"})
+    live = confsvc.watch(Model, environment="production", locked=True)
+    try:
+        assert live.current.host == "first"
+        case.store.put("tree/", {"tree": "grown"}, parts={"tree": "8"})
+        assert live.refresh().tree == "leaf"
+    finally:
+        live.close()
