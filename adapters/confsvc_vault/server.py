@@ -83,7 +83,7 @@ class Server:
 
     def _until(self, deadline: Deadline) -> Deadline:
         longest = self.configuration.timeout
-        return Deadline(longest) if 0 < longest < deadline.remaining() else deadline
+        return Deadline(longest, hurried=deadline.hurried) if 0 < longest < deadline.remaining() else deadline
 
     def _send(
         self, origin: Origin, calls: Sequence[Call], deadline: Deadline, policy: RetryPolicy, expect: int = 0

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from confsvc._json import compact
 from confsvc.adapter import Backend
 from confsvc.manifest import Manifest
+from confsvc.manifest_checks import read_reference
 from confsvc.plan import Plan, backend_of
 from confsvc.registry import adapter_class
 
@@ -50,9 +51,10 @@ class Identity(NamedTuple):
 def identity_of(manifest: Manifest, plan: Plan, environ: Mapping[str, str]) -> Identity:
     """Return the identity of what ``plan`` reads. It is the same one where only some of the settings are wanted."""
     environment = manifest.environment(plan.environment)
-    schemes = [source.reference.partition(":")[0] for source in environment.sources]
-    schemes += [r.scheme for templates in plan.values.values() for t in templates for r in t.references.values()]
-    backends = [backend_of(manifest, environment, scheme, environ) for scheme in sorted({*schemes})]
+    sources = [read_reference(manifest, environment, source.reference)[0] for source in environment.sources]
+    values = [r for templates in plan.values.values() for t in templates for r in t.references.values()]
+    schemes = sorted({reference.scheme for reference in (*sources, *values) if reference})
+    backends = [backend_of(manifest, environment, scheme, environ) for scheme in schemes]
     return Identity(
         manifest.project,
         plan.environment,

@@ -22,6 +22,7 @@ from confsvc.types import parse_duration
 __all__ = ["HURRY", "MAX_AGE", "Caught", "Net", "counts", "open_net"]
 
 MAX_AGE = 24 * 3600.0  # seconds
+_AGAIN = 600.0  # seconds, at most
 HURRY = 2.5  # seconds for the network in all, where there is something to fall back on
 _SILENCE = (Unavailable, Throttled, DeadlineError)
 _SILENT = frozenset(one.code for one in _SILENCE)
@@ -68,6 +69,11 @@ class Net:
     def wanted(self) -> tuple[Reference, ...]:
         """The documents to read: all, or those on this machine where nothing else may be asked."""
         return tuple(r for r in self._plan.documents if not (self.offline and r in self.remote))
+
+    @property
+    def keep_again(self) -> float:
+        """After how many seconds what has not changed is worth keeping anew: it is that much younger then."""
+        return min(_AGAIN, self._limit / 4)
 
     def deadline(self, whole: Deadline) -> Deadline:
         """Return the deadline for the stores: a short one, where there is something to fall back on."""

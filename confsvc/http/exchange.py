@@ -95,7 +95,7 @@ class Exchange:
             self._heard = failure.error()
         if not failure.again or self.is_last_try or not (self.repeatable or failure.unsent):
             return False
-        if self._deadline.hurried and not failure.silent:
+        if self._deadline.hurried and failure.unsent and not failure.silent:
             return False
         return self._can_wait(pause)
 

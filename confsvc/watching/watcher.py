@@ -29,7 +29,6 @@ Judge = Callable[[Request, Plan, Fetched], Resolved]
 _LOCAL = 1.0  # seconds between two looks at files that no alarm is set on
 _FRESH = 1.0  # seconds for which what was read for somebody else is as good as read now
 _LONGEST = 8  # times the interval: how far apart the looks get while nobody answers
-_KEEP_AGAIN = 600.0  # seconds after which what has not changed is kept anew, as it is that much younger
 
 
 class _Waiting(NamedTuple):
@@ -271,7 +270,7 @@ class Watcher:
         is_bad = bool(self._reader.failing or self._rejected or self._unjudged)
         if net is None or is_bad or self._agent.is_serving:  # what the agent serves, it keeps
             return
-        if now - self._kept_at >= _KEEP_AGAIN or any(reference in net.remote for reference in moved):
+        if now - self._kept_at >= net.keep_again or any(reference in net.remote for reference in moved):
             net.keep(self._reader.seen)
             self._kept_at = now
 

@@ -107,6 +107,12 @@ def test_an_outage_is_stood_in_for(shop: Shop, proxy: FaultProxy, outage: str) -
     assert control.out == ""
 
 
+def test_what_a_second_try_mends_is_read_anew(shop: Shop, proxy: FaultProxy) -> None:
+    proxy.use(ResetPeer(), times=1)
+    done = shop.start()
+    assert (done.status, done.out, done.err) == (0, shop.expected, "")
+
+
 @pytest.mark.parametrize("store", [name for name in STORES if name != "vault"], indirect=True)
 def test_every_store_is_stood_in_for(shop: Shop, proxy: FaultProxy) -> None:
     proxy.refuse()

@@ -385,7 +385,7 @@ def test_what_a_watcher_finds_unchanged_stays_young(shop: Shop, monkeypatch: pyt
         watching.poke()
         watching.step(lambda _: None)
         assert shop.file().read_bytes() == before  # not at every look
-        monkeypatch.setattr("confsvc.watching.watcher._KEEP_AGAIN", 0.0)
+        monkeypatch.setattr("confsvc.cache.net._AGAIN", 0.0)
         watching.poke()
         watching.step(lambda _: None)
         assert shop.file().read_bytes() != before
