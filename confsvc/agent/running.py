@@ -6,8 +6,8 @@ import threading
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from confsvc import cores
 from confsvc.agent.engine import Engine, Order
-from confsvc.agent.hardening import harden
 from confsvc.agent.listening import Listening, listen
 from confsvc.agent.log import Log, told
 from confsvc.agent.metrics import Metrics
@@ -44,7 +44,8 @@ def run_agent(order: Order, access: Access, log: Log) -> int:
         ResolutionError: the first set cannot be had, and trying again will not help.
 
     """
-    harden()
+    cores.forbid()
+    cores.hide()
     listening = listen(access.socket, is_wide=access.peers.is_wide)
     try:
         return _run(order, access, listening, log)

@@ -6,12 +6,12 @@ import signal
 import threading
 from collections.abc import Callable
 
+from confsvc import cores
 from confsvc.cli import output
 from confsvc.cli.options import pace_of, request_of
 from confsvc.errors import ConfsvcError
 from confsvc.health import Health, parse_address, serve
 from confsvc.resolution import Resolution
-from confsvc.supervise import native
 from confsvc.watching import Changed, Event, Outage, Pace, Recovered, Rejected, Watcher
 
 __all__ = ["keep_fresh"]
@@ -33,7 +33,7 @@ def keep_fresh(args: argparse.Namespace, render: Callable[[Resolution], None]) -
     if args.splay is None:  # nothing restarts, so nobody has to take turns
         pace = pace._replace(splay=0.0)
     request = request_of(args)
-    native.hide()
+    cores.hide()
     health = Health()
     if args.health_address is not None:  # before anything is fetched: a probe may ask while we wait
         url = serve(parse_address("--health-address", args.health_address), health)

@@ -7,6 +7,7 @@ import subprocess
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
+from confsvc import cores
 from confsvc.cli import output
 from confsvc.cli.options import Parser, pace_of, positive_seconds, request_of
 from confsvc.errors import ConfsvcError, Problem, UsageError
@@ -14,7 +15,6 @@ from confsvc.inject.environment import check_size, child_environment
 from confsvc.inject.process import find_command
 from confsvc.resolution import Resolution
 from confsvc.resolver import Request
-from confsvc.supervise import native
 from confsvc.supervise.actions import parse_action
 from confsvc.watching import Changed, Event, Outage, Recovered, Rejected, Watcher
 
@@ -54,7 +54,7 @@ def main(argv: list[str]) -> int:
     if args.splay is None:
         pace = pace._replace(splay=0.0)
     request = request_of(args)
-    native.hide()
+    cores.hide()
     watcher = Watcher(request, pace)
     running: list[subprocess.Popen[bytes]] = []
     _end_with(watcher, running)

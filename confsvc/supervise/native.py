@@ -4,9 +4,9 @@ import ctypes
 import os
 import sys
 
-__all__ = ["arrange_death", "hide", "prepare"]
+__all__ = ["arrange_death", "prepare"]
 
-_PR_SET_PDEATHSIG, _PR_SET_DUMPABLE = 1, 4  # <linux/prctl.h>
+_PR_SET_PDEATHSIG = 1  # <linux/prctl.h>
 
 _library = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None
 
@@ -15,16 +15,6 @@ def prepare() -> None:
     """Look the function up, so that a child just forked does not have to."""
     if _library is not None:
         _library.prctl.argtypes = [ctypes.c_int, *[ctypes.c_ulong] * 4]
-
-
-def hide() -> None:
-    """Keep memory, environment and files of this process from other processes of its user, and from core dumps.
-
-    Its children are hidden until they become something else.
-    """
-    if _library is not None:
-        prepare()
-        _library.prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0)
 
 
 def arrange_death(signal: int, parent: int) -> bool:

@@ -7,6 +7,7 @@ from contextlib import ExitStack
 from signal import SIGTERM
 from typing import NamedTuple
 
+from confsvc import cores
 from confsvc.errors import CommandError
 from confsvc.resolution import Resolution
 from confsvc.resolver import Request
@@ -40,7 +41,7 @@ def supervise(request: Request, program_of: Callable[[Resolution], Program], sta
 
     """
     parent = _Parent(staying, program_of, say)
-    native.hide()
+    cores.hide()
     block_all()
     listen(parent.on_signal)
     if staying.die_with_parent and not native.arrange_death(SIGTERM, os.getppid()):

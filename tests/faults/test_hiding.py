@@ -78,6 +78,9 @@ def as_nobody(shop: Project) -> list[str]:
         missing("setpriv", "apt-get install util-linux")
     for folder in (shop.folder, *list(shop.folder.parents)[:3]):
         folder.chmod(0o755)
+    for name in ("run", "out"):
+        (shop.folder / name).mkdir(mode=0o700)
+        os.chown(shop.folder / name, NOBODY, NOBODY)
     (shop.folder / "confsvc.toml").chmod(0o644)
     return ["setpriv", "--reuid", str(NOBODY), "--clear-groups", "--"]
 
@@ -86,14 +89,21 @@ STAYING = {
     "exec": ["exec", "--watch", "--", "sleep", "60"],
     "redact": ["exec", "--redact", "--", "sleep", "60"],
     "watch": ["watch"],
+    "render": ["render", "--watch", "--to", "out"],
+    "agent": ["agent", "--socket", "run/agent.sock"],
 }
+
+
+def said(running: Running) -> bool:
+    """Tell whether a command that has no child has everything it needs."""
+    return any(word in running.err for word in ("watching", "listening"))
 
 
 @pytest.mark.parametrize("command", STAYING)
 def test_who_stays_is_hidden_from_the_others_of_its_user(shop: Project, as_nobody: list[str], command: str) -> None:
     running = Running(shop, STAYING[command], prefix=as_nobody)
     try:
-        until(lambda: bool(children(running.pid)) or "watching" in running.err, lambda: running.err)
+        until(lambda: bool(children(running.pid)) or said(running), lambda: running.err)
         assert Path(f"/proc/{running.pid}/environ").stat().st_uid == 0  # it is nobody's own no more
         for file in ("environ", "mem", "fd/0"):
             script = f"exec 3< /proc/{running.pid}/{file}"
