@@ -1,7 +1,7 @@
 """``aws-sm://shop/prod#password`` and ``aws-ssm:///shop/prod/url``: what both have in common, and what not."""
 
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
 from confsvc.adapter import Backend, Content, Deadline, Description, Outcome, settled
@@ -10,6 +10,7 @@ from confsvc.reference import Reference
 from confsvc_aws.options import OPTIONS, PARAMETER_STORE, SECRETS_MANAGER, VARIABLES
 
 if TYPE_CHECKING:
+    from confsvc.diagnosis import Finding
     from confsvc.external import Cluster, Remote
     from confsvc.needs import Needs
     from confsvc_aws.api import Api
@@ -65,6 +66,25 @@ class _AwsAdapter(Generic[Name]):
         if isinstance(stored, ConfsvcError):
             raise stored
         return stored
+
+    def examine(
+        self, references: Sequence[Reference], *, deadline: Deadline, optional: Collection[Reference] = ()
+    ) -> "Iterator[Finding]":
+        """See ``confsvc.diagnosis.Examiner``."""
+        from confsvc_aws.examining import Case, examine_service
+
+        def read(reference: Reference, until: Deadline) -> Outcome:
+            return self.fetch([reference], deadline=until)[reference]
+
+        names = [self._name(reference) for reference in references]
+        said = [name.region for name in names if not isinstance(name, Malformed)] or [""]
+        regions = list(dict.fromkeys(map(self._region, said)))
+        try:
+            yield from examine_service(
+                Case(self._backend, self._known(), self._service, regions, read, optional), references, deadline
+            )
+        finally:
+            self.close()
 
     def close(self) -> None:
         """Close the connections."""

@@ -13,7 +13,7 @@ from confsvc_aws.errors import EXPIRED, SKEWED, THROTTLING, code_of, kind_of
 from confsvc_aws.places import endpoint_of, is_unknown
 from confsvc_aws.signing import signed_headers
 
-__all__ = ["Api", "Failure", "Heard", "Operation"]
+__all__ = ["Api", "Failure", "Heard", "Operation", "tls_of"]
 
 _TARGETS = {"secretsmanager": "secretsmanager", "ssm": "AmazonSSM"}
 _SKEW = 240.0  # seconds: a signature is good for five minutes
@@ -60,7 +60,7 @@ class Api:
         self._identity = identity
         self._origin = endpoint_of(backend, service, region, identity.endpoint)
         limit = int(str(backend.options.get("connections", _CONNECTIONS)))
-        self._client = Client(self._origin, tls=_tls(backend), limit=limit)
+        self._client = Client(self._origin, tls=tls_of(backend), limit=limit)
         self._is_unknown: bool | None = None
         self._ahead = 0.0  # by how many seconds the server's clock is ahead of ours
 
@@ -150,7 +150,8 @@ def _ahead(answer: Answer) -> float:
         return 0.0
 
 
-def _tls(backend: Backend) -> Tls:
+def tls_of(backend: Backend) -> Tls:
+    """Return whom the backend trusts."""
     from os.path import join
 
     file = str(backend.options.get("ca_file", "")) or backend.environ.get("AWS_CA_BUNDLE", "")

@@ -1,6 +1,7 @@
 """Who we are: two variables, or whatever botocore finds in its own order."""
 
 import os
+import time
 from importlib import import_module
 from typing import Any
 
@@ -64,6 +65,15 @@ class Identity:
     def forget(self) -> None:
         """Look for credentials anew: those there were are not accepted any more."""
         self._session = self._found = None
+
+    def needs_boto3(self) -> bool:
+        """Tell whether two variables are not enough."""
+        return bool(not self._static() or self._backend.options.get("role_arn"))
+
+    def left(self) -> float | None:
+        """Return for how many seconds the credentials live, where they end and botocore knows when."""
+        end = getattr(self._found, "_expiry_time", None)
+        return max(0.0, end.timestamp() - time.time()) if end else None
 
     def endpoint(self, service: str) -> str:
         """Return the address that the profile has for ``service``, empty where it has none. Raises as `credentials`."""

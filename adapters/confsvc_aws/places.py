@@ -24,8 +24,12 @@ _PARTITIONS = {
     "us-isob-": ("aws-iso-b", "sc2s.sgov.gov"),
     "us-isof-": ("aws-iso-f", "csp.hci.ic.gov"),
 }
-# What the variables and the services' host names call the two.
-_VARIABLES = {"secretsmanager": "AWS_ENDPOINT_URL_SECRETS_MANAGER", "ssm": "AWS_ENDPOINT_URL_SSM"}
+# What the variables and the services' host names call each.
+_VARIABLES = {
+    "secretsmanager": "AWS_ENDPOINT_URL_SECRETS_MANAGER",
+    "ssm": "AWS_ENDPOINT_URL_SSM",
+    "sts": "AWS_ENDPOINT_URL_STS",
+}
 
 
 def region_of(backend: Backend, found: str = "") -> str:

@@ -1,6 +1,6 @@
 """``gcp-sm://my-project/db-password#field``: Google Cloud Secret Manager."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from confsvc.adapter import Backend, Content, Deadline, Description, Outcome, compact_json, settled
@@ -9,6 +9,7 @@ from confsvc.reference import Reference
 from confsvc_gcp.options import OPTIONS, PARAMETERS, VARIABLES
 
 if TYPE_CHECKING:
+    from confsvc.diagnosis import Finding
     from confsvc.external import Cluster, Remote
     from confsvc.needs import Needs
     from confsvc_gcp.identity import Identity
@@ -64,6 +65,20 @@ class SecretManagerAdapter:
         from confsvc_gcp.external import remote_of
 
         return remote_of(reference, self._backend, cluster)
+
+    def examine(
+        self, references: Sequence[Reference], *, deadline: Deadline, optional: Collection[Reference] = ()
+    ) -> "Iterator[Finding]":
+        """See ``confsvc.diagnosis.Examiner``."""
+        from confsvc_gcp.examining import examine_store
+
+        def read(reference: Reference, until: Deadline) -> Outcome:
+            return self.fetch([reference], deadline=until)[reference]
+
+        try:
+            yield from examine_store(self._backend, self._who(), references, read, deadline, optional)
+        finally:
+            self.close()
 
     def needs(self, references: Sequence[Reference]) -> "Needs":
         """See ``confsvc.needs.Forecaster``."""

@@ -30,6 +30,11 @@ class Identity:
         self._found: Any = None
         self._project = ""
 
+    @property
+    def is_anonymous(self) -> bool:
+        """Whether nobody is who we are."""
+        return self._method == "anonymous"
+
     def project(self, deadline: Deadline) -> str:
         """Return the project where references name none.
 
@@ -78,6 +83,18 @@ class Identity:
             sender = Sender(self._backend, deadline, wants_project=wants_project)
             self._found = self._ask(lambda: self._find_quietly(sender), sender)
         return self._found
+
+    def name(self) -> str:
+        """Return what the credentials in use are called, empty where they do not say."""
+        found = (getattr(self._found, name, "") for name in ("service_account_email", "signer_email", "account"))
+        return next((text for text in found if isinstance(text, str) and text.isprintable() and text), "")
+
+    def left(self) -> float | None:
+        """Return for how many seconds the token in use lives, None where that is not known."""
+        from datetime import UTC, datetime
+
+        end = getattr(self._found, "expiry", None)
+        return max(0.0, (end.replace(tzinfo=UTC) - datetime.now(UTC)).total_seconds()) if end else None
 
     def forget(self) -> None:
         """Look for credentials anew."""

@@ -10,7 +10,7 @@ from confsvc.reference import quote
 from confsvc_gcp.errors import Failure, failure_of
 from confsvc_gcp.identity import Identity
 
-__all__ = ["Heard", "Request", "Rest", "endpoint_of"]
+__all__ = ["Heard", "Request", "Rest", "endpoint_of", "tls_of"]
 
 Heard = Mapping[str, object] | Failure | AdapterError | DeadlineError
 # A method of HTTP, a path under /v1/, its query, and a body.
@@ -31,19 +31,22 @@ def endpoint_of(backend: Backend, location: str) -> str:
     )
 
 
+def tls_of(backend: Backend) -> Tls:
+    """Return whom the backend trusts."""
+    from os.path import join
+
+    file = str(backend.options.get("ca_file", ""))
+    return Tls(ca_file=join(backend.directory, file) if file else "")
+
+
 class Rest:
     """The API of one location, empty for the global one."""
 
     def __init__(self, backend: Backend, identity: Identity, location: str) -> None:
-        from os.path import join
-
         options = backend.options
         origin = parse_origin(endpoint_of(backend, location), insecure=bool(options.get("insecure", False)))
-        file = str(options.get("ca_file", ""))
         limit = int(str(options.get("connections", _CONNECTIONS)))
-        self._client = Client(
-            origin, tls=Tls(ca_file=join(backend.directory, file) if file else ""), limit=limit, depth=_DEPTH
-        )
+        self._client = Client(origin, tls=tls_of(backend), limit=limit, depth=_DEPTH)
         self._identity = identity
 
     def call(self, requests: Sequence[Request], deadline: Deadline) -> list[Heard]:

@@ -1,6 +1,6 @@
 """What the local adapters share: one document after another, as none of them has a round trip to save."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, ClassVar
 
 from confsvc.adapter import Backend, Deadline, Description, Outcome
@@ -9,6 +9,7 @@ from confsvc.reference import Reference
 from confsvc_local._reading import look_at, resolve_path
 
 if TYPE_CHECKING:
+    from confsvc.diagnosis import Finding
     from confsvc.needs import Needs
 
 __all__ = ["LocalAdapter", "PathAdapter"]
@@ -21,6 +22,7 @@ class LocalAdapter:
     parameters: ClassVar[frozenset[str]] = frozenset()
     local: ClassVar[bool] = True
     keeps_names: ClassVar[bool] = False
+    _is_folder: ClassVar[bool] = False
 
     def __init__(self, backend: Backend) -> None:
         self._backend = backend
@@ -32,6 +34,18 @@ class LocalAdapter:
     def paths(self, reference: Reference) -> Sequence[str]:
         """See ``confsvc.adapter.Locator``."""
         return [resolve_path(self._backend, reference.path)]
+
+    def examine(
+        self, references: Sequence[Reference], *, deadline: Deadline, optional: Collection[Reference] = ()
+    ) -> "Iterator[Finding]":
+        """See ``confsvc.diagnosis.Examiner``."""
+        from confsvc_local.examining import examine_path, quieter
+
+        for reference in references:
+            deadline.check()
+            for path in self.paths(reference):
+                found = examine_path(path, reference.path, is_folder=self._is_folder, holds_settings=self.keeps_names)
+                yield from (quieter(one) if reference in optional else one for one in found)
 
     def needs(self, references: Sequence[Reference]) -> "Needs":
         """See ``confsvc.needs.Forecaster``."""

@@ -51,6 +51,8 @@ class DirectoryAdapter(PathAdapter):
         odd = next((name for name in content if "/" in name or name.startswith(".") or not name), None)
         return f"`{odd}` cannot be the name of a file that is read from there" if odd is not None else ""
 
+    _is_folder = True
+
     def paths(self, reference: Reference) -> Sequence[str]:
         """See ``confsvc.adapter.Locator``."""
         path = reference.path or self._backend.environ.get("CREDENTIALS_DIRECTORY", "")

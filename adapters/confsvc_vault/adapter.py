@@ -1,6 +1,6 @@
 """``vault://secret/shop/db#password``: Vault and OpenBao."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, ClassVar, TypeVar
 
 from confsvc.adapter import Backend, Content, Deadline, Description, Lease, Outcome, settled
@@ -9,6 +9,7 @@ from confsvc.reference import Reference
 from confsvc_vault.options import OPTIONS, PARAMETERS, VARIABLES
 
 if TYPE_CHECKING:
+    from confsvc.diagnosis import Finding
     from confsvc.external import Cluster, Remote
     from confsvc.needs import Needs
     from confsvc_vault.paths import Target
@@ -70,6 +71,22 @@ class VaultAdapter:
         from confsvc_vault.external import remote_of
 
         return remote_of(reference, self._backend, cluster)
+
+    def examine(
+        self, references: Sequence[Reference], *, deadline: Deadline, optional: Collection[Reference] = ()
+    ) -> "Iterator[Finding]":
+        """See ``confsvc.diagnosis.Examiner``."""
+        del optional  # what may be read is asked without looking whether it is there
+        from confsvc.diagnosis import extra_findings
+        from confsvc_vault.auth import Auth
+        from confsvc_vault.examining import examine_server
+
+        if Auth(self._backend).method != "token":
+            yield from extra_findings("hvac", "vault")
+        try:
+            yield from examine_server(self._open(deadline), references, deadline)
+        finally:
+            self.close()
 
     def needs(self, references: Sequence[Reference]) -> "Needs":
         """See ``confsvc.needs.Forecaster``."""

@@ -15,6 +15,7 @@ COMMANDS = {
     "exec": "resolve, validate, inject, and become the command",
     "check": "does every setting resolve and validate? prints no value",
     "plan": "what a start will ask of each backend, what to grant, what it costs; makes no call",
+    "doctor": "what is wrong with the backends and the way to them, each with its fix; prints no value",
     "diff": "settings that differ between two environments, or since a lock; prints no secret",
     "report": "how each setting stands in each environment, on one HTML page without values",
     "explain": "which layer won, what it shadowed, version and age; prints no value",

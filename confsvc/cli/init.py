@@ -3,11 +3,11 @@
 import json
 import os
 import re
-import subprocess
 from collections.abc import Sequence
 
 from confsvc.cli import output
 from confsvc.cli.options import Parser
+from confsvc.diagnosis import git_state
 from confsvc.discovery import FILE, read_limited
 from confsvc.errors import NotFound, OutputError
 from confsvc.inference import infer, read_assignments
@@ -18,7 +18,6 @@ from confsvc.setting import Setting
 __all__ = ["main", "parser", "render_manifest"]
 
 _CANDIDATES = (".env", ".env.example", ".env.sample", ".env.template", ".env.dist")
-_GIT_SECONDS = 5
 
 
 def parser() -> Parser:
@@ -133,18 +132,10 @@ def _warn_of_git(file: str, settings: Sequence[Setting]) -> None:
     """Warn where a real `.env` with secrets is in Git, or could get there."""
     if not file or file.endswith((".example", ".sample", ".template", ".dist")) or not any(s.secret for s in settings):
         return
-    if _git("ls-files", "--error-unmatch", "--", file) == 0:
+    state = git_state(file)
+    if state == "tracked":
         output.warn(f"`{file}` holds secrets and is tracked by Git: `git rm --cached {file}`, and change the secrets")
-    elif _git("check-ignore", "-q", "--", file) == 1:
+    elif state == "open":
         output.warn(
             f"`{file}` holds secrets and Git does not ignore it: add the line `{os.path.basename(file)}` to .gitignore"
         )
-
-
-def _git(*arguments: str) -> int:
-    """Return git's exit status; -1 where there is no git, or no answer."""
-    try:
-        done = subprocess.run(["git", *arguments], capture_output=True, timeout=_GIT_SECONDS, check=False)
-    except (OSError, subprocess.TimeoutExpired):
-        return -1
-    return done.returncode

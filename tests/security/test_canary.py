@@ -127,6 +127,8 @@ COMMANDS = [
     ["explain", "S0"],
     ["report", "-o", "-"],
     ["report", "--json"],
+    ["doctor"],
+    ["doctor", "--json"],
     ["plan"],
     ["plan", "--json"],
     ["get", "S0"],
@@ -145,7 +147,7 @@ def test_no_command_shows_it_when_things_go_wrong(project: Project, argv: list[s
     assert find_leaks(CANARY, done.out, done.err) == []
     assert not project.started()
     assert done.status in (
-        {0} if argv[0] in {"explain", "schema", "init", "plan", "report"} and argv[-1] != "S0" else {1, 65}
+        {0} if argv[0] in {"explain", "schema", "init", "plan", "report", "doctor"} and argv[-1] != "S0" else {1, 65}
     )
 
 
