@@ -87,8 +87,7 @@ def _status(breaking: Sequence[Finding], stands: Sequence[Stand]) -> int:
     """Return the exit status. What an environment holds is proof; what two schemas say is a warning beside it."""
     if not stands:
         return 1 if breaking else 0
-    statuses = {1 if stand.status == 65 else stand.status for stand in stands}  # noqa: PLR2004 - sysexits' EX_DATAERR
-    return next((status for status in (78, 77, 1, 69, 75, 73, 70) if status in statuses), 0)
+    return output.verdict(stand.status for stand in stands if stand.status)
 
 
 def _print(

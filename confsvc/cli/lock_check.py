@@ -7,7 +7,7 @@ from confsvc.adapter import Deadline
 from confsvc.cli import output
 from confsvc.errors import Problem
 from confsvc.fetching import Described, Pool, describe_documents
-from confsvc.locking import LockedEnvironment, read_lock
+from confsvc.locking import Lock, read_lock
 from confsvc.locking.moving import Move, moves_since
 from confsvc.locking.pinning import locked_environment
 from confsvc.locking.references import differences
@@ -17,6 +17,7 @@ from confsvc.resolver import Request, plan_request
 __all__ = ["check"]
 
 _TOLD = frozenset({"moved", "gone", "appeared", "failed"})
+_CHANGED = 65  # as what is wrong with a setting, which commands for CI end with 1 for
 
 
 def check(requests: Mapping[str, Request], file: str) -> int:
@@ -27,21 +28,22 @@ def check(requests: Mapping[str, Request], file: str) -> int:
 
     """
     lock = read_lock(file, next(iter(requests.values())).manifest.project)
-    everything = {name: locked_environment(lock, name) for name in requests}
+    for name in requests:
+        locked_environment(lock, name)  # before anybody is asked
     statuses, reports = set(), []
-    for name, locked in everything.items():
-        problems, moves = _survey(requests[name], locked)
+    for name, request in requests.items():
+        problems, moves = _survey(request, lock)
         output.end_progress()
-        statuses |= {_status(move) for move in moves} | ({1} if problems else set())
+        statuses |= {_status(move) for move in moves} | ({_CHANGED} if problems else set())
         reports.append(_data(name, problems, moves))
         if not output.is_json():
             _print(name, problems, moves)
     if output.is_json():
         output.write_json({"environments": reports})
-    return next((status for status in (77, 1, 69, 75, 70) if status in statuses), 0)
+    return output.verdict(statuses - {0})
 
 
-def _survey(request: Request, locked: LockedEnvironment) -> tuple[list[Problem], list[Move]]:
+def _survey(request: Request, lock: Lock) -> tuple[list[Problem], list[Move]]:
     plan = plan_request(request)
     deadline = Deadline(request.timeout)
     pool = Pool(keeps=True)
@@ -50,15 +52,16 @@ def _survey(request: Request, locked: LockedEnvironment) -> tuple[list[Problem],
         return describe_documents(documents, plan.backends, deadline, pool)
 
     try:
-        return differences(plan, locked), moves_since(plan, locked, describe)
+        found = moves_since(plan, lock, describe)
     finally:
         pool.close()
+    return differences(plan, locked_environment(lock, plan.environment)), found
 
 
 def _status(move: Move) -> int:
     if move.error is not None:
         return move.error.exit_status
-    return 1 if move.change in _TOLD else 0
+    return _CHANGED if move.change in _TOLD else 0
 
 
 def _print(name: str, problems: Sequence[Problem], moves: Sequence[Move]) -> None:

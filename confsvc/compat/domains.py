@@ -87,11 +87,15 @@ def domain_of_table(kind: SettingType, constraints: Mapping[str, object]) -> Dom
 
 def domain_of_json(schema: Mapping[str, Any], definitions: Mapping[str, Any]) -> Domain:
     """Return the domain of a model's field, from its JSON Schema."""
-    schema = _resolved(schema, definitions)
+    target = str(schema.get("$ref", "")).rpartition("/")[2]
+    if target in definitions:
+        whole = {**definitions[target], **{key: value for key, value in schema.items() if key != "$ref"}}
+        # Once is enough: a type may be made of itself.
+        return domain_of_json(whole, {name: one for name, one in definitions.items() if name != target})
     options = [one for one in schema.get("anyOf", ()) if one != {"type": "null"}]
     if len(options) == 1:  # it may be None, which is no text
         outer = {key: value for key, value in schema.items() if key != "anyOf"}
-        return domain_of_json({**_resolved(options[0], definitions), **outer}, definitions)
+        return domain_of_json({**options[0], **outer}, definitions)
     values = [schema["const"]] if "const" in schema else schema.get("enum", [])
     kind = _TYPES.get(str(schema.get("type")), "json")
     form = str(schema.get("format", ""))
@@ -106,13 +110,6 @@ def domain_of_json(schema: Mapping[str, Any], definitions: Mapping[str, Any]) ->
     rest = {key: value for key, value in schema.items() if key not in used}
     text = repr(sorted(rest.items(), key=repr)) if rest else ""
     return Domain("enum" if values else kind, item, limits, tuple(str(value) for value in values), text)
-
-
-def _resolved(schema: Mapping[str, Any], definitions: Mapping[str, Any]) -> Mapping[str, Any]:
-    target = str(schema.get("$ref", "")).rpartition("/")[2]
-    if target not in definitions:
-        return schema
-    return {**definitions[target], **{key: value for key, value in schema.items() if key != "$ref"}}
 
 
 def refused(inner: Domain, outer: Domain) -> list[str]:

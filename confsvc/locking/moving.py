@@ -1,13 +1,13 @@
 """What moved in the backends since a lock was made, by metadata alone: no value is read."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from confsvc.adapter import Description, Undescribed
 from confsvc.errors import ConfsvcError, DeadlineError, NotFound
 from confsvc.fetching import Described
-from confsvc.locking.pinning import pin
-from confsvc.locking.records import STATES, LockedEnvironment, Read
+from confsvc.locking.pinning import locked_environment, pin_as_locked
+from confsvc.locking.records import STATES, Lock, Read
 from confsvc.plan import Plan
 from confsvc.reference import Reference
 
@@ -46,9 +46,14 @@ class _Asked(NamedTuple):
     names: tuple[str, ...]
 
 
-def moves_since(plan: Plan, locked: LockedEnvironment, describe: Describe) -> list[Move]:
-    """Return what became of everything that ``plan`` reads and ``locked`` has."""
-    asked = list(_questions(plan, locked))
+def moves_since(plan: Plan, lock: Lock, describe: Describe) -> list[Move]:
+    """Return what became of everything that ``plan`` reads and ``lock`` has of its environment.
+
+    Raises:
+        LockError: a version in it can be none of its store, or it does not have the environment.
+
+    """
+    asked = list(_questions(plan, lock))
     first = describe(list(dict.fromkeys(one.now for one in asked if _is_told(one.read))))
     # Whether an earlier version is still there matters, and is asked, only where another one is current.
     earlier = [one.then for one in asked if one.then and _differs(first.get(one.now), one.read)]
@@ -62,7 +67,8 @@ def moves_since(plan: Plan, locked: LockedEnvironment, describe: Describe) -> li
     ]
 
 
-def _questions(plan: Plan, locked: LockedEnvironment) -> Iterable[_Asked]:
+def _questions(plan: Plan, lock: Lock) -> Iterator[_Asked]:
+    locked = locked_environment(lock, plan.environment)
     known = {str(document): document for document in plan.documents}
     users: dict[tuple[str, str], dict[str, None]] = {}
     reads: dict[tuple[str, str], Read] = {}
@@ -76,11 +82,12 @@ def _questions(plan: Plan, locked: LockedEnvironment) -> Iterable[_Asked]:
             continue
         names = tuple(users[text, part])
         if part and not read.state:
-            now = pin(plan, document, "", part)
-            yield _Asked(now or document, pin(plan, document, read.version, part), read, names)
+            now, then = (pin_as_locked(plan, lock, document, version, part) for version in ("", read.version))
+            yield _Asked(now, then, read, names)
         elif not part:
-            then = pin(plan, document, read.version) if read.version and not read.state else None
-            yield _Asked(document, then, read, names)
+            is_pinned = read.version and not read.state
+            earlier = pin_as_locked(plan, lock, document, read.version) if is_pinned else None
+            yield _Asked(document, earlier, read, names)
 
 
 def _is_told(read: Read) -> bool:

@@ -12,7 +12,7 @@ from confsvc.plan import Pin, Plan
 from confsvc.reference import Reference
 from confsvc.registry import adapter_class
 
-__all__ = ["locked_environment", "pin", "pin_plan", "unpinned"]
+__all__ = ["locked_environment", "pin", "pin_as_locked", "pin_plan", "unpinned"]
 
 
 def locked_environment(lock: Lock, name: str) -> LockedEnvironment:
@@ -85,17 +85,23 @@ def _pin(plan: Plan, lock: Lock, document: Reference, reads: list[Read]) -> Pin:
     parts = {read.part: read.version for read in reads if read.part and not read.state}
     if parts or any(read.state == "parts" for read in reads):
         version = next((read.version for read in reads if read.state == "parts"), "")
-        pinned = {part: _version(plan, lock, document, own, part) for part, own in parts.items()}
+        pinned = {part: pin_as_locked(plan, lock, document, own, part) for part, own in parts.items()}
         return Pin(parts=pinned, version=version)
     read = reads[0]  # they all say the same
     if read.state == "absent":
         return Pin()
     if read.state:
         return Pin(document)
-    return Pin(_version(plan, lock, document, read.version), version=read.version)
+    return Pin(pin_as_locked(plan, lock, document, read.version), version=read.version)
 
 
-def _version(plan: Plan, lock: Lock, document: Reference, version: str, part: str = "") -> Reference:
+def pin_as_locked(plan: Plan, lock: Lock, document: Reference, version: str, part: str = "") -> Reference:
+    """Do what `pin` does with what stands in ``lock``.
+
+    Raises:
+        LockError: the store can have no such version.
+
+    """
     reason = "its adapter reads no earlier versions"
     found: Reference | None = None
     try:

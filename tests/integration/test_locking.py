@@ -226,6 +226,7 @@ def test_a_version_that_the_store_cannot_have_is_the_locks_fault(
     path.write_text(path.read_text().replace(old, new))
     done = project.run("get", "A", "--locked")
     assert (done.status, "a number from 1 on" in done.err) == (78, True)
+    assert project.run("lock", "--check").err == done.err
     path.write_text(path.read_text().replace(new, 'version = "999"'))
     assert project.run("get", "A", "--locked").status == 65
 

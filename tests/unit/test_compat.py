@@ -218,6 +218,26 @@ def test_what_goes_to_another_process_comes_back_as_it_was() -> None:
         assert from_data(to_data(settings), manifest) == settings
 
 
+class Tree(BaseModel):
+    """A type that is made of itself."""
+
+    name: str
+    children: "list[Tree]" = []
+
+
+def test_a_type_that_is_made_of_itself_is_compared() -> None:
+    class Old(BaseModel):
+        tree: list[Tree]
+        level: Level | None = None
+
+    class New(BaseModel):
+        tree: list[Tree] = []
+        level: Literal["debug", "info", "more"] | None = None
+
+    found = compare(declared_of(ModelSchema(Old)), declared_of(ModelSchema(New)))
+    assert [(one.name, one.change) for one in found] == [("TREE", "optional"), ("LEVEL", "widened")]
+
+
 def test_a_default_of_a_secret_is_not_told() -> None:
     old, new = ({"secret": True, "default": text} for text in ("first-canary", "second-canary"))
     (finding,) = compare(declared_of(table(X=old)), declared_of(table(X=new)))
