@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from confsvc.errors import OutputError, UsageError
 
-__all__ = ["Address", "Health", "parse_address", "serve"]
+__all__ = ["Address", "Health", "LimitedServer", "parse_address", "serve"]
 
 _PATIENCE = 5.0  # seconds for a request to arrive
 _AT_ONCE = 32  # requests; what comes beyond them is hung up on
@@ -71,19 +71,16 @@ def serve(address: Address, health: Health) -> str:
     if server is None:
         raise OutputError(f"`{address.host}:{address.port}` cannot be listened at: {failure}")
     threading.Thread(target=server.serve_forever, name="confsvc-health", daemon=True).start()
-    host, port = server.server_address[:2]
-    name = str(host)
-    return f"http://[{name}]:{port}" if ":" in name else f"http://{name}:{port}"
+    return server.url()
 
 
-class _Server(ThreadingHTTPServer):
-    """One thread for each request, but not more than a few: everybody in the cluster may knock."""
+class LimitedServer(ThreadingHTTPServer):
+    """One thread for each request, but not more than ``at_once``: everybody in the cluster may knock."""
 
-    def __init__(self, address: Address, health: Health) -> None:
+    def __init__(self, address: Address, handler: type[BaseHTTPRequestHandler], at_once: int) -> None:
         self.address_family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
-        self.health = health
-        self._free = threading.BoundedSemaphore(_AT_ONCE)
-        super().__init__((address.host, address.port), _Handler)
+        self._free = threading.BoundedSemaphore(at_once)
+        super().__init__((address.host, address.port), handler)
 
     def server_bind(self) -> None:
         """Bind without asking the DNS for our own name, as the parent does."""
@@ -92,12 +89,14 @@ class _Server(ThreadingHTTPServer):
         self.server_address = self.socket.getsockname()
 
     def process_request(self, request: object, client_address: object) -> None:
+        """Hang up on what comes beyond the limit."""
         if self._free.acquire(blocking=False):
             super().process_request(request, client_address)  # type: ignore[arg-type]
         else:
             self.shutdown_request(request)  # type: ignore[arg-type]
 
     def process_request_thread(self, request: object, client_address: object) -> None:
+        """Make room for the next one when this one is over."""
         try:
             super().process_request_thread(request, client_address)  # type: ignore[arg-type]
         finally:
@@ -105,6 +104,20 @@ class _Server(ThreadingHTTPServer):
 
     def handle_error(self, request: object, client_address: object) -> None:
         """Say nothing of clients that hang up."""
+
+    def url(self, scheme: str = "http") -> str:
+        """Return where it listens."""
+        host, port = self.server_address[:2]
+        name = str(host)
+        return f"{scheme}://[{name}]:{port}" if ":" in name else f"{scheme}://{name}:{port}"
+
+
+class _Server(LimitedServer):
+    """What the handler asks for the pages."""
+
+    def __init__(self, address: Address, health: Health) -> None:
+        self.health = health
+        super().__init__(address, _Handler, _AT_ONCE)
 
 
 class _Handler(BaseHTTPRequestHandler):

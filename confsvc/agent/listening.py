@@ -5,7 +5,7 @@ import socket
 import stat
 from typing import NamedTuple
 
-from confsvc.errors import OutputError
+from confsvc.errors import OutputError, UsageError
 from confsvc.meeting import Lead, Place, is_ours
 from confsvc.thin.place import SOCKET, place_of
 
@@ -37,13 +37,17 @@ def listen(path: str, *, is_wide: bool) -> Listening:
     ``is_wide`` lets other users connect; whether they are answered is said elsewhere.
 
     Raises:
+        UsageError: the environment says that there is to be none.
         OutputError: somebody listens there already, or nobody can, or not safely.
 
     """
     handed = _handed_over()
     if handed is not None:
         return Listening(handed, _name_of(handed), None)
-    path = os.path.abspath(path or place_of(os.environ)[0])
+    path = path or place_of(os.environ)[0]
+    if not path:
+        raise UsageError(f"{SOCKET} is empty, so that no client asks: `--socket PATH` says where to listen")
+    path = os.path.abspath(path)
     folder = os.path.dirname(path)
     if len(os.fsencode(path)) > _LONGEST:
         raise OutputError(f"`{path}` is too long for a socket: {_LONGEST} bytes")
@@ -91,7 +95,8 @@ def _check_folder(folder: str, *, is_wide: bool) -> None:
             return
     except OSError as error:
         reason = os.strerror(error.errno or 0).lower()
-    raise OutputError(f"the folder `{folder}` cannot hold the agent's socket: {reason}", hint="chmod go-w")
+    hint = "`mkdir -m 700` makes one, and `--socket PATH` takes another place"
+    raise OutputError(f"the folder `{folder}` cannot hold the agent's socket: {reason}", hint=hint)
 
 
 def _check_place(path: str) -> None:

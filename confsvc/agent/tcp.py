@@ -2,11 +2,10 @@
 
 import hmac
 import os
-import socket
 import ssl
 import threading
 import time
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from ipaddress import ip_address
 from stat import S_IMODE, S_ISREG
 from typing import NamedTuple
@@ -15,7 +14,7 @@ from confsvc.adapter import lasting_clock
 from confsvc.agent.http import BadRequest, parse_target
 from confsvc.agent.pages import Asked, Pages, Reply, refuse
 from confsvc.errors import OutputError, UsageError
-from confsvc.health import Address
+from confsvc.health import Address, LimitedServer
 
 __all__ = ["Certificates", "Remote", "read_token", "serve_remotely"]
 
@@ -92,9 +91,7 @@ def serve_remotely(remote: Remote, pages: Pages) -> str:
     if server is None:
         raise OutputError(f"`{remote.address.host}:{remote.address.port}` cannot be listened at: {failure}")
     threading.Thread(target=server.serve_forever, name="confsvc-remote", daemon=True).start()
-    host, port = server.server_address[:2]
-    name = f"[{host!s}]" if ":" in str(host) else str(host)
-    return f"{'https' if context else 'http'}://{name}:{port}"
+    return server.url("https" if context else "http")
 
 
 def _is_loopback(host: str) -> bool:
@@ -121,45 +118,25 @@ def _context(certificates: Certificates) -> ssl.SSLContext:
     return context
 
 
-class _Server(ThreadingHTTPServer):
-    """One thread for each connection, but not more than a few."""
+class _Server(LimitedServer):
+    """What the handler asks for the pages; with a ``context`` it speaks TLS."""
 
     daemon_threads = True
 
     def __init__(self, remote: Remote, pages: Pages, context: ssl.SSLContext | None) -> None:
-        self.address_family = socket.AF_INET6 if ":" in remote.address.host else socket.AF_INET
         self.remote = remote
         self.pages = pages
         self._context = context
-        self._free = threading.BoundedSemaphore(_AT_ONCE)
-        super().__init__((remote.address.host, remote.address.port), _Handler)
+        super().__init__(remote.address, _Handler, _AT_ONCE)
 
-    def server_bind(self) -> None:
-        """Bind without asking the DNS for our own name, as the parent does."""
-        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        self.socket.bind(self.server_address)
-        self.server_address = self.socket.getsockname()
-
-    def process_request(self, request: object, client_address: object) -> None:
-        if self._free.acquire(blocking=False):
-            super().process_request(request, client_address)  # type: ignore[arg-type]
-        else:
-            self.shutdown_request(request)  # type: ignore[arg-type]
-
-    def process_request_thread(self, request: object, client_address: object) -> None:
+    def finish_request(self, request: object, client_address: object) -> None:
         """Shake hands here, where it holds up nobody, and answer."""
-        try:
-            request.settimeout(_PATIENCE)  # type: ignore[attr-defined]
-            if self._context is not None:
-                request = self._context.wrap_socket(request, server_side=True)  # type: ignore[arg-type]
-            super().process_request_thread(request, client_address)  # type: ignore[arg-type]
-        except OSError:
-            self.shutdown_request(request)  # type: ignore[arg-type]
-        finally:
-            self._free.release()
-
-    def handle_error(self, request: object, client_address: object) -> None:
-        """Say nothing of clients that hang up."""
+        if self._context is None:
+            super().finish_request(request, client_address)  # type: ignore[arg-type]
+            return
+        request.settimeout(_PATIENCE)  # type: ignore[attr-defined]
+        with self._context.wrap_socket(request, server_side=True) as wrapped:  # type: ignore[arg-type]
+            super().finish_request(wrapped, client_address)
 
 
 class _Handler(BaseHTTPRequestHandler):

@@ -211,7 +211,7 @@ def at_once(command: Sequence[str], folder: Path, environ: Mapping[str, str]) ->
     to_file = [(os.POSIX_SPAWN_OPEN, 2, str(said), os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)]
     os.chdir(folder)
     began = time.perf_counter()
-    running = [os.posix_spawn(command[0], command, environ, file_actions=to_file) for _ in range(COLD)]
+    running = [os.posix_spawn(command[0], list(command), environ, file_actions=to_file) for _ in range(COLD)]
     failed = sum(os.waitpid(one, 0)[1] != 0 for one in running)
     seconds = time.perf_counter() - began
     os.chdir("/")

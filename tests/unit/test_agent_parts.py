@@ -1,15 +1,21 @@
 """Parts of the agent by themselves: what of a document is handed out, and when a store is left alone."""
 
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from confsvc.adapter import Document, Lease
-from confsvc.agent import guard
+from confsvc.adapter import Document, Lease, lasting_clock
+from confsvc.agent import guard, pages
 from confsvc.agent.documents import declared_names, shared_documents
+from confsvc.agent.engine import State
 from confsvc.agent.guard import Breaker, Guard
+from confsvc.agent.log import Log
+from confsvc.agent.metrics import Metrics
+from confsvc.agent.pages import Pages, Reply
+from confsvc.agent.snapshot import Snapshot
 from confsvc.errors import Denied, NotFound, Throttled, Unavailable
 from confsvc.fetching import Described, Fetched
 from confsvc.loading import load_manifest
@@ -164,3 +170,81 @@ def test_nobody_is_asked_more_often_than_the_budget_has_it(clock: list[float]) -
     for _ in range(100):
         asking.fetch([ALL], 1.0, 0.0)
     assert store.asked == 35
+
+
+class Engine:
+    """As much of an engine as pages ask for."""
+
+    def __init__(self, state: State) -> None:
+        self.state = state
+        self.failure = None
+        self.looks: list[bool] = []
+        self.breakers: dict[str, Breaker] = {}
+        self.reloads = {"ok": 0}
+
+    def look(self, *, local: bool = False) -> None:
+        self.looks.append(local)
+
+    def is_stuck(self) -> bool:
+        return False
+
+
+def pages_of(state: State) -> Pages:
+    return Pages(Engine(state), Metrics(), Log(quiet=True))  # type: ignore[arg-type]
+
+
+def snapshot() -> Snapshot:
+    return Snapshot(1, "production", "id", True, 2, 3600.0, {"settings": b"{}", "documents": b"{}", "versions": b"{}"})
+
+
+def answer(served: Pages, path: str = "/v1/settings", **query: str) -> Reply | None:
+    return served.answer(served.take("GET", path, query, {}))
+
+
+def test_what_stands_in_for_a_store_has_an_age_and_an_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [5000.0]
+    monkeypatch.setattr(pages, "lasting_clock", lambda: now[0])
+    served = pages_of(State(snapshot(), outage=True, read_at=5000.0, looked_at=5000.0))
+    for seconds, status, outage in ((0.0, 200, 0), (3600.0, 200, 3600), (3601.0, 503, -1)):
+        now[0] = 5000.0 + seconds
+        found = answer(served)
+        assert found is not None
+        assert (found.status, found.outage) == (status, outage)
+
+
+@pytest.mark.parametrize("jump", [-365 * 86400.0, -300.0, 300.0, 365 * 86400.0])
+def test_a_clock_that_somebody_sets_makes_nothing_older_or_newer(monkeypatch: pytest.MonkeyPatch, jump: float) -> None:
+    wall = time.time()
+    now = lasting_clock()
+    served = pages_of(State(snapshot(), outage=True, read_at=now - 60.0, looked_at=now))
+    monkeypatch.setattr(time, "time", lambda: wall + jump)
+    found = answer(served)
+    assert found is not None
+    assert (found.status, found.outage in range(60, 70)) == (200, True)
+    assert answer(served, max_age="30") is not None
+
+
+def test_who_wants_it_newer_waits_until_it_was_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [5000.0]
+    monkeypatch.setattr(pages, "lasting_clock", lambda: now[0])
+    engine = Engine(State(snapshot(), read_at=4000.0, looked_at=4000.0))
+    served = Pages(engine, Metrics(), Log(quiet=True))  # type: ignore[arg-type]
+    asked = served.take("GET", "/v1/documents", {"max_age": "1"}, {})
+    assert served.answer(asked) is None
+    assert engine.looks == [False]
+    engine.state = State(snapshot(), read_at=5000.5, looked_at=5000.5)
+    found = served.answer(asked)
+    assert found is not None
+    assert found.status == 200
+
+
+def test_who_waits_for_a_first_set_is_sent_on_in_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [5000.0]
+    monkeypatch.setattr(pages, "lasting_clock", lambda: now[0])
+    served = pages_of(State())
+    asked = served.take("GET", "/v1/settings", {}, {})
+    assert served.answer(asked) is None
+    now[0] = asked.ends
+    found = served.answer(asked)
+    assert found is not None
+    assert found.status == 503
