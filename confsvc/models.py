@@ -7,6 +7,7 @@ from pydantic_core import PydanticUndefined
 
 from confsvc.errors import InternalError, ManifestError, UsageError
 from confsvc.messages import Invalid
+from confsvc.model_defaults import faulty_defaults
 from confsvc.model_fields import prepare_fields
 from confsvc.model_import import import_model
 from confsvc.model_locating import Locator
@@ -67,6 +68,7 @@ class ModelSchema(Generic[T]):
         partial = any(setting.required and name not in raws for name, setting in self.settings.items())
         locator = Locator(self.nodes, inputs.given, inputs.problems, across=not partial)
         locator.add([*inputs.faults, *faults])
+        locator.add(fault for name, fault in faulty_defaults(self.model, self.nodes) if name not in inputs.given)
         if made is None and partial and not locator.problems:
             locator.add([fault for name in raws for fault in inputs.check(name)])
         problems = locator.in_order(self.settings)

@@ -264,7 +264,14 @@ class Contradictory(BaseModel):
     port: int = Field("http", ge=1)  # type: ignore[assignment]
 
 
-def test_a_default_that_fails_its_own_validation_is_told() -> None:
+class Unvalidated(BaseModel):
+    """The same, where pydantic would not look."""
+
+    port: int = Field("http", ge=1)  # type: ignore[assignment]
+
+
+@pytest.mark.parametrize("model", [Contradictory, Unvalidated])
+def test_a_default_that_fails_its_own_validation_is_told(model: type) -> None:
     with pytest.raises(confsvc.ResolutionError) as caught:
-        confsvc.load(Contradictory, environment="development")
+        confsvc.load(model, environment="development")
     assert [(problem.name, problem.code) for problem in caught.value.problems] == [("PORT", "invalid")]

@@ -122,6 +122,38 @@ def test_a_reader_never_sees_a_mixture(watch: Watch, folder: Path) -> None:
     assert len(seen) > 5
 
 
+def test_a_change_is_there_for_every_thread_when_it_is_told(watch: Watch, folder: Path) -> None:
+    live = watch()
+    seen: list[int] = []
+
+    def look(change: "confsvc.Change[Settings]") -> None:
+        readers = [threading.Thread(target=lambda: seen.append(live.current.port)) for _ in range(8)]
+        for reader in readers:
+            reader.start()
+        for reader in readers:
+            reader.join()
+        assert change.settings is live.current
+
+    live.on_change(look)
+    write(folder, "PORT=5\n")
+    until(lambda: len(seen) == 8)
+    assert set(seen) == {5}
+
+
+def test_watchers_on_different_environments_keep_to_their_own(watch: Watch, folder: Path) -> None:
+    one, two = watch("one"), watch("two")
+    told: list[str] = []
+    one.on_change(lambda _change: told.append("one"))
+    two.on_change(lambda _change: told.append("two"))
+    write(folder, "PORT=22\n", "two.env")
+    until(lambda: two.current.port == 22)
+    assert (one.current, two.current) == (Settings(port=1, name="first"), Settings(port=22))
+    write(folder, "PORT=x\n", "two.env")  # what one refuses is nothing to the other
+    write(folder, "PORT=11\n", "one.env")
+    until(lambda: one.current.port == 11)
+    assert (two.current.port, told) == (22, ["two", "one"])
+
+
 def test_callbacks_are_told_what_they_asked_for(watch: Watch, folder: Path) -> None:
     live = watch()
     told: list[tuple[str, confsvc.Change[Settings]]] = []

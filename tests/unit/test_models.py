@@ -14,11 +14,22 @@ import pydantic
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pydantic import AliasChoices, AliasPath, BaseModel, ConfigDict, Field, SecretBytes, SecretStr, create_model
+from pydantic import (
+    AliasChoices,
+    AliasPath,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SecretBytes,
+    SecretStr,
+    create_model,
+    field_validator,
+)
 from pydantic_core import MultiHostUrl, PydanticCustomError, PydanticKnownError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from confsvc import _json
+from confsvc import _json, fields
 from confsvc.errors import ManifestError, UsageError
 from confsvc.models import ModelSchema, import_schema
 from confsvc.schema import UNSET, TableSchema, read_setting
@@ -455,13 +466,56 @@ def test_defaults_become_text() -> None:
     assert not any(setting.required for setting in settings.values())
 
 
-def test_a_default_is_the_models_own_and_not_validated() -> None:
-    class Odd(BaseModel):
-        port: int = Field(0, ge=1)
-        data: bytes = b"\xff"
+class Wrong(BaseModel):
+    """Defaults that their types refuse."""
 
-    made = instance_of(Odd, {})
-    assert (made.port, made.data) == (0, b"\xff")
+    port: int = Field(0, ge=1)
+    size: int = "big"  # type: ignore[assignment]
+    level: Literal["a", "b"] = "c"  # type: ignore[assignment]
+    where: fields.Port = 70_000
+
+
+@dataclasses.dataclass
+class WrongToo:
+    """The same, in a dataclass."""
+
+    port: Annotated[int, Field(ge=1)] = 0
+
+
+def test_a_default_that_its_type_refuses_is_told() -> None:
+    defaults = {name: setting.default for name, setting in ModelSchema(Wrong).settings.items()}
+    assert messages(Wrong, defaults) == {
+        "PORT": "invalid: must be at least 1",
+        "SIZE": "invalid: is not an integer",
+        "LEVEL": "invalid: is not one of 'a' or 'b'",
+        "WHERE": "invalid: must be at most 65535",
+    }
+    assert messages(Wrong, {"PORT": "1", "SIZE": "1", "LEVEL": "a", "WHERE": "80"}) == {}
+    assert messages(WrongToo, {}) == {"PORT": "invalid: must be at least 1"}
+
+
+def test_a_default_that_only_its_model_can_judge_is_left_to_it() -> None:
+    class Odd(BaseModel):
+        data: bytes = b"\xff"
+        document: pydantic.Json[Any] = {"a": 1}
+        parts: list[str] = "a,b"  # type: ignore[assignment]
+        upper: Annotated[int, BeforeValidator(lambda text: int(text.removeprefix("n")))] = 1
+        checked: int = 1
+        trusted: int = Field("x", validate_default=False)  # type: ignore[assignment]
+        path: Path = "/srv"  # type: ignore[assignment]
+
+        @field_validator("checked", mode="before")
+        @classmethod
+        def read(cls, text: str) -> int:
+            return int(text.removeprefix("n"))
+
+    class Trusting(BaseModel):
+        model_config = ConfigDict(validate_default=False)
+        port: int = Field(0, ge=1)
+
+    odd: Any = Odd
+    assert instance_of(Odd, {}) == odd()
+    assert instance_of(Trusting, {}).port == 0
 
 
 def test_a_default_leaves_text_alone() -> None:
