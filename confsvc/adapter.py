@@ -22,6 +22,7 @@ __all__ = [
     "Adapter",
     "Backend",
     "Closeable",
+    "Conflict",
     "Content",
     "Deadline",
     "Describer",
@@ -272,6 +273,19 @@ class Pinner(Protocol):
 
         """
         ...
+
+
+class Conflict(Malformed):
+    """It is another version than the one that was expected: what `Storer.store` says, and nobody else.
+
+    Where the store cannot refuse such a write, it is found out afterwards: then ``written`` is the version that was
+    made, and ``over`` the one that it replaced without having been read.
+    """
+
+    def __init__(self, message: str, *, hint: str = "", written: str = "", over: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.written = written
+        self.over = over
 
 
 class Storer(Protocol):

@@ -9,7 +9,6 @@
     ├── AdapterError                  what a backend can say; the list is closed
     │   ├── NotFound              65
     │   ├── Malformed             65
-    │   │   └── Conflict          75  of writing alone
     │   ├── Denied                77
     │   ├── Unauthenticated       77
     │   ├── Unavailable           69
@@ -34,7 +33,6 @@ __all__ = [
     "BadReferenceError",
     "CacheError",
     "CommandError",
-    "Conflict",
     "ConfsvcError",
     "DeadlineError",
     "Denied",
@@ -163,7 +161,7 @@ class UnknownEnvironmentError(ManifestError):
 
 
 class AdapterError(ConfsvcError):
-    """What a backend can say instead of a document. Only the six classes below are ever used, and a conflict."""
+    """What a backend can say instead of a document. Only the six classes below are ever used."""
 
     title: ClassVar[str] = "error"
 
@@ -182,23 +180,6 @@ class Malformed(AdapterError):
     code = "malformed"
     title = "malformed"
     exit_status = 65
-
-
-class Conflict(Malformed):
-    """It was written by somebody else meanwhile: only writing says so.
-
-    Where the store cannot refuse such a write, it is found out afterwards: then ``written`` is the version that was
-    made, and ``over`` the one that it replaced without having been read.
-    """
-
-    code = "conflict"
-    title = "conflict"
-    exit_status = 75
-
-    def __init__(self, message: str, *, hint: str = "", written: str = "", over: str = "") -> None:
-        super().__init__(message, hint=hint)
-        self.written = written
-        self.over = over
 
 
 class Denied(AdapterError):

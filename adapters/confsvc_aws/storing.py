@@ -3,8 +3,8 @@
 from base64 import b64encode
 from collections.abc import Mapping
 
-from confsvc.adapter import Content, Deadline, Description, compact_json
-from confsvc.errors import AdapterError, Conflict, DeadlineError, Malformed, NotFound
+from confsvc.adapter import Conflict, Content, Deadline, Description, compact_json
+from confsvc.errors import AdapterError, DeadlineError, Malformed, NotFound
 from confsvc.http import number_of
 from confsvc_aws.api import Api, Failure, Heard, Operation
 from confsvc_aws.describing import describe_parameters, describe_secrets, parameter_kinds

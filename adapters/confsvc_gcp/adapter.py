@@ -3,8 +3,8 @@
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from confsvc.adapter import Backend, Content, Deadline, Description, Outcome, compact_json, settled
-from confsvc.errors import AdapterError, Conflict, ConfsvcError, Malformed, NotFound
+from confsvc.adapter import Backend, Conflict, Content, Deadline, Description, Outcome, compact_json, settled
+from confsvc.errors import AdapterError, ConfsvcError, Malformed, NotFound
 from confsvc.reference import Reference
 from confsvc_gcp.options import OPTIONS, PARAMETERS, VARIABLES
 

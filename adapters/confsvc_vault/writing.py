@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from confsvc.adapter import Deadline, plain_json
-from confsvc.errors import AdapterError, Conflict, ConfsvcError, DeadlineError, Denied, Malformed
+from confsvc.adapter import Conflict, Deadline, plain_json
+from confsvc.errors import AdapterError, ConfsvcError, DeadlineError, Denied, Malformed
 from confsvc.http import number_of
 from confsvc_vault.documents import denied
 from confsvc_vault.errors import of_hvac

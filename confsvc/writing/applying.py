@@ -5,11 +5,10 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from confsvc.adapter import Backend, Content, Deadline, Document
+from confsvc.adapter import Backend, Conflict, Content, Deadline, Document
 from confsvc.audit import Entry
 from confsvc.deciding import describe
 from confsvc.errors import (
-    Conflict,
     ConfsvcError,
     DeadlineError,
     InternalError,

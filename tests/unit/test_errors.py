@@ -51,7 +51,6 @@ def test_every_error_and_no_other_is_public() -> None:
         "BadReferenceError",
         "CacheError",
         "CommandError",
-        "Conflict",
         "InternalError",
         "OutputError",
         "UnknownEnvironmentError",

@@ -7,10 +7,9 @@ from typing import Any, ClassVar
 
 import pytest
 
-from confsvc.adapter import Backend, Content, Deadline, Document, Outcome
+from confsvc.adapter import Backend, Conflict, Content, Deadline, Document, Outcome
 from confsvc.errors import (
     AdapterError,
-    Conflict,
     Denied,
     InternalError,
     Malformed,
