@@ -9,6 +9,7 @@ import signal
 import stat
 import time
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,7 @@ from confsvc.loading import load_manifest
 from confsvc.plan import Plan
 from confsvc.resolver import Request, plan_request
 from confsvc.testing import MemoryStore, find_leaks, make_canary
+from crashing import dies_before
 
 MANIFEST = """
 project = "shop"
@@ -40,7 +42,7 @@ sources = ["memory://app"]
 """
 DAY = 86400.0
 CANARY = make_canary()
-CALLS = ("open", "write", "fchmod", "fsync", "rename", "close", "stat", "fstat", "unlink", "listdir", "makedirs")
+CALLS = ("open", "write", "fchmod", "fsync", "rename", "close", "stat", "fstat", "unlink", "link", "listdir", "mkdir")
 
 
 class Desk:
@@ -369,28 +371,6 @@ def test_a_folder_that_cannot_be_written_is_read_all_the_same(desk: Desk, monkey
     assert desk.read() == CANARY
 
 
-def crash_at(number: int, work: Callable[[], object]) -> bool:
-    """Do ``work`` in a child that dies before its call ``number``. Returns whether it came that far."""
-    pid = os.fork()
-    if pid == 0:
-        left = [number]
-
-        def wrap(call: Callable[..., Any]) -> Callable[..., Any]:
-            def dying(*args: Any, **kwargs: Any) -> Any:
-                left[0] -= 1
-                if left[0] < 0:
-                    os.kill(os.getpid(), signal.SIGKILL)
-                return call(*args, **kwargs)
-
-            return dying
-
-        for name in CALLS:
-            setattr(os, name, wrap(getattr(os, name)))
-        work()
-        os._exit(0)
-    return os.WIFSIGNALED(os.waitpid(pid, 0)[1])
-
-
 def leftovers(desk: Desk) -> list[str]:
     return [name for name in desk.names() if name.startswith(PREFIX)]
 
@@ -403,7 +383,7 @@ def test_a_crash_before_any_call_leaves_what_there_was_or_what_is_new(desk: Desk
     good = desk.file().read_bytes()
     while crashed:
         desk.file().write_bytes(good)
-        crashed = crash_at(number, lambda: store.write(plan, fetched, now()))
+        crashed = dies_before(number, CALLS, lambda: store.write(plan, fetched, now()))
         assert desk.read() in {CANARY, "new"}, number
         assert desk.write("newer") == ""
         assert leftovers(desk) == []
@@ -419,7 +399,7 @@ def test_a_crash_while_the_first_key_is_made_wedges_nothing(tmp_path: Path, conf
         store, plan = desk.store_of()
         confsvc_memory.put("app", {"token": "new"})
         fetched = fetch_documents(plan.documents, plan.backends, Deadline(5))
-        crashed = crash_at(number, lambda store=store, plan=plan, fetched=fetched: store.write(plan, fetched, now()))  # type: ignore[misc]
+        crashed = dies_before(number, CALLS, partial(store.write, plan, fetched, now()))
         assert desk.write("newer") == ""
         assert desk.read() == "newer"
         number += 1
@@ -438,7 +418,7 @@ def test_that_test_can_fail(desk: Desk) -> None:
 
     for number in range(4):
         desk.file().write_bytes(good)
-        crash_at(number, naive)
+        dies_before(number, CALLS, naive)
         torn += desk.read() != CANARY
         desk.replace(good)
     assert torn
@@ -504,7 +484,7 @@ def test_rekeying_seals_everything_with_a_new_key(desk: Desk) -> None:
 def test_a_crash_while_rekeying_leaves_everything_readable(desk: Desk) -> None:
     number, crashed = 0, True
     while crashed:
-        crashed = crash_at(number, lambda: rekey(desk.environ))
+        crashed = dies_before(number, CALLS, lambda: rekey(desk.environ))
         assert desk.read() == CANARY, number
         number += 1
     assert number > 20

@@ -1,18 +1,17 @@
 """Rendering: all old or all new, whatever happens, and nothing that leads elsewhere."""
 
-import contextlib
 import os
 import random
 import signal
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from confsvc.errors import OutputError
 from confsvc.inject.rendering import Manner, render, wipe
+from crashing import dies_before
 
 OLD = {"A": b"old-secret-a", "B": b"old-secret-b", "GONE": b"old-secret-c"}
 NEW = {"A": b"new-a", "B": b"new-b", "C": b"new-c"}
@@ -157,30 +156,6 @@ def test_a_folder_that_is_swapped_for_a_link_while_it_is_written_is_refused(
     assert seen(target) == OLD
 
 
-def crash_at(number: int, target: Path, work: Callable[[], object]) -> bool:
-    """Do ``work`` in a child that dies before its call ``number``. Returns whether it came that far."""
-    pid = os.fork()
-    if pid == 0:
-        left = [number]
-
-        def wrap(call: Callable[..., Any]) -> Callable[..., Any]:
-            def dying(*args: Any, **kwargs: Any) -> Any:
-                left[0] -= 1
-                if left[0] < 0:
-                    os.kill(os.getpid(), signal.SIGKILL)
-                return call(*args, **kwargs)
-
-            return dying
-
-        for name in CALLS:
-            setattr(os, name, wrap(getattr(os, name)))
-        with contextlib.suppress(OutputError):
-            work()
-        os._exit(0)
-    del target
-    return os.WIFSIGNALED(os.waitpid(pid, 0)[1])
-
-
 def naive(target: str, files: Mapping[str, bytes]) -> None:
     """What must be caught: one file after the other."""
     data = os.path.join(target, os.readlink(os.path.join(target, "..data")))
@@ -198,7 +173,7 @@ def test_a_crash_before_any_call_leaves_a_whole_set(tmp_path: Path) -> None:
     while crashed:
         target = tmp_path / str(number)
         render(str(target), OLD)
-        crashed = crash_at(number, target, lambda target=target: render(str(target), NEW))  # type: ignore[misc]
+        crashed = dies_before(number, CALLS, lambda target=target: render(str(target), NEW))  # type: ignore[misc]
         whole = seen(target)
         assert whole in (OLD, NEW), number
         assert by_name(target).items() <= whole.items()
@@ -215,7 +190,7 @@ def test_that_test_can_fail(tmp_path: Path) -> None:
     for number in range(12):
         target = tmp_path / str(number)
         render(str(target), OLD)
-        crash_at(number, target, lambda target=target: naive(str(target), NEW))  # type: ignore[misc]
+        dies_before(number, CALLS, lambda target=target: naive(str(target), NEW))  # type: ignore[misc]
         torn += seen(target) not in (OLD, NEW)
     assert torn > 3
 
