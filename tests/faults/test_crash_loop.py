@@ -10,7 +10,7 @@ from postgres import run_rotating
 from running import Project
 from supervised import until
 
-STARTS = 12
+STARTS = 6
 MANIFEST = """
 [settings]
 DB_USER = {}
