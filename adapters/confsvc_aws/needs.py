@@ -19,6 +19,8 @@ _Name = TypeVar("_Name", SecretName, ParameterName)
 _Statement = dict[str, object]
 
 _DASHED = 7  # what a whole ARN of a secret has behind its name: a dash and six random characters
+_LONGEST = 6144  # characters of a managed policy, without white space
+_LONG = "the policy is longer than IAM takes at once: read a tree, or put patterns in place of names"
 _TOGETHER = "without `secretsmanager:BatchGetSecretValue` it works too, with a call for each secret"
 _KEYS = "`kms:Decrypt` is for keys of your own, and only for what is read here; keys that AWS manages do without"
 
@@ -98,7 +100,10 @@ def _needs(
     if statements and role:
         statement = _allow("TakeTheRole", "sts:AssumeRole", [role])
         permissions.append(Permission("IAM policy of who takes the role", "json", _policy([statement])))
-    return Needs(tuple(calls), tuple(permissions), kept, tuple(notes) if statements else (), errors)
+    told = [*notes] if statements else []
+    if any(len("".join(permission.text.split())) > _LONGEST for permission in permissions):
+        told.append(_LONG)
+    return Needs(tuple(calls), tuple(permissions), kept, tuple(told), errors)
 
 
 def _by_region(names: Sequence[_Name], backend: Backend) -> dict[str, list[_Name]]:

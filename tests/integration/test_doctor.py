@@ -6,12 +6,10 @@ import os
 import socket
 import subprocess
 import sys
-import threading
 import time
 import urllib.error
 from collections.abc import Iterator
 from email.utils import formatdate
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from uuid import uuid4
 
@@ -23,6 +21,7 @@ from counting import run_counting
 from gcp import PROJECT, Gcp
 from openbao import Bao, run_bao
 from running import Project
+from serving import Quiet, serving
 
 Found = dict[str, dict[str, Any]]
 
@@ -183,12 +182,12 @@ def test_a_server_that_is_not_open_says_what_opens_it(
         assert (status, found["vault"]["server"]["fix"]) == (69, "bao operator unseal")
 
 
-class Elsewhen(BaseHTTPRequestHandler):
+class Elsewhen(Quiet):
     """A standby in which it is later than here by ``ahead`` seconds, and which knows nobody."""
 
     ahead = 0.0
 
-    def do_GET(self) -> None:
+    def do_GET(self) -> None:  # noqa: N802 - http.server calls it so
         is_health = self.path.startswith("/v1/sys/health")
         body = json.dumps({"initialized": True, "sealed": False, "standby": True} if is_health else {}).encode()
         self.send_response_only(200 if is_health else 403)
@@ -197,19 +196,11 @@ class Elsewhen(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(body)
 
-    def log_message(self, *_arguments: object) -> None:
-        pass
-
 
 @pytest.fixture
 def elsewhen() -> Iterator[str]:
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Elsewhen)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
-    server.server_close()
-    thread.join()
+    with serving(Elsewhen) as address:
+        yield address
 
 
 @pytest.mark.parametrize(

@@ -253,6 +253,15 @@ def test_keys_are_used_for_nothing_else(amazon: Project) -> None:
     assert names == [f"arn:aws:ssm:{REGION}:*:parameter/{name}" for name in ("planned-port", "planned/production/*")]
 
 
+def test_a_policy_that_iam_would_not_take_is_told_of(project: Project) -> None:
+    names = [f"A{number}" for number in range(60)]
+    values = "".join(f'{name} = "${{aws-sm://planned/{name}}}"\n' for name in names)
+    project.manifest(
+        "[settings]\n" + "".join(f"{name} = {{}}\n" for name in names) + f"[environments.production.values]\n{values}"
+    )
+    assert any("longer than IAM takes" in note for note in planned(project)["backends"][0]["notes"])
+
+
 def test_who_takes_a_role_needs_only_that(amazon: Project, strict: Aws) -> None:
     strict.guard(10**9)
     trust = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "sts:AssumeRole"}]}

@@ -1,10 +1,8 @@
 """The page that `confsvc report` writes, opened in Chromium: complete, searchable, readable by anybody, silent."""
 
 import re
-import threading
 from base64 import b64decode
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, HTTPServer
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -18,6 +16,7 @@ from selenium.webdriver.support.ui import Select
 from browser import Browser, run_browser
 from confsvc.testing import find_leaks
 from running import Project
+from serving import Quiet, serving
 
 CANARY = "cnry-7d41c09be2"
 SETTINGS, ENVIRONMENTS = 2000, ("development", "review", "test", "staging", "production")
@@ -253,27 +252,19 @@ def test_a_narrow_window_scrolls_the_table_and_nothing_else(browser: Browser, sm
     assert browser.run("const box = document.querySelector('.scroller'); return box.scrollWidth > box.clientWidth")
 
 
-class Asked(BaseHTTPRequestHandler):
+class Asked(Quiet):
     """Says yes to everybody."""
 
-    def do_GET(self) -> None:
+    def do_GET(self) -> None:  # noqa: N802 - http.server calls it so
         self.send_response(200)
         self.end_headers()
-
-    def log_message(self, *_arguments: object) -> None:
-        pass
 
 
 @pytest.fixture
 def elsewhere() -> Iterator[str]:
     """The address of a server that a page must not ask."""
-    server = HTTPServer(("127.0.0.1", 0), Asked)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
-    server.server_close()
-    thread.join()
+    with serving(Asked) as address:
+        yield address
 
 
 FETCH = "const done = arguments[1]; fetch(arguments[0], {mode: 'no-cors'}).then(() => done('yes'), () => done('no'))"
