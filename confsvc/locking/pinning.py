@@ -22,6 +22,8 @@ def locked_environment(lock: Lock, name: str) -> LockedEnvironment:
         LockError: it says nothing.
 
     """
+    if not name:
+        raise LockError("the manifest has no environments, so nothing of it was locked")
     if name not in lock.environments:
         known = ", ".join(f"`{one}`" for one in lock.environments) or "none"
         raise LockError(

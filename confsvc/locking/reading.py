@@ -14,6 +14,7 @@ __all__ = ["read_lock"]
 _LIMIT = 32 * 1024 * 1024
 _LAYERS = ["source", "values", "default", "environment"]
 _AGAIN = "`confsvc lock -e ENV` writes what is there now"
+_MEND = f"mend it, or remove it and lock again: {_AGAIN}"
 
 _READ: dict[str, Any] = {
     "type": "object",
@@ -76,7 +77,7 @@ def read_lock(file: str, project: str) -> Lock:
 def _parse(file: str, text: str) -> dict[str, Any]:
     import tomllib
 
-    reason = ""
+    reason, hint = "", _MEND
     try:
         return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
@@ -84,15 +85,15 @@ def _parse(file: str, text: str) -> dict[str, Any]:
     except (RecursionError, ValueError):
         reason = "is not TOML that could be a lock"
     if "\n<<<<<<<" in f"\n{text}":
-        reason = "holds the conflict markers of a merge"
-    raise LockError(f"`{display(file)}` {reason}", hint=f"take either side, then {_AGAIN}")
+        reason, hint = "holds the conflict markers of a merge", f"take either side; then {_AGAIN}"
+    raise LockError(f"`{display(file)}` {reason}", hint=hint)
 
 
 def _check_kind(file: str, data: Mapping[str, Any], project: str) -> None:
     """Check what decides whether the rest can be understood at all."""
     form = data.get("format")
     if not isinstance(form, int) or isinstance(form, bool) or form < 1:
-        raise LockError(f"`{display(file)}` is no lock: it says no `format`", hint=_AGAIN)
+        raise LockError(f"`{display(file)}` is no lock: it says no `format`", hint=_MEND)
     if form > FORMAT:
         raise LockError(
             f"`{display(file)}` has format {form}, and this version of confsvc knows {FORMAT} at most",
@@ -140,7 +141,7 @@ def _refuse(file: str, text: str, problems: list[_Finding]) -> NoReturn:
         place = f"{display(file)}:{line}" if line else display(file)
         found.append(Problem("lock", message, place=place, exit_status=78))
     count = "a problem" if len(found) == 1 else f"{len(found)} problems"
-    raise LockError(f"{count} in the lock", found, hint=_AGAIN)
+    raise LockError(f"{count} in the lock", found, hint=_MEND)
 
 
 def _environment(table: Mapping[str, Any]) -> LockedEnvironment:

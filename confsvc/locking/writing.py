@@ -21,9 +21,9 @@ def lock_text(lock: Lock) -> str:
 
 def _table(name: str, environment: LockedEnvironment) -> str:
     key = f"environments.{_key(name)}"
-    lines = [f"\n[{key}]\n"]
+    lines = []
     if environment.sources:
-        lines += ["sources = [\n", *(f"  {_read(read)},\n" for read in environment.sources), "]\n"]
+        lines += [f"\n[{key}]\n", "sources = [\n", *(f"  {_read(read)},\n" for read in environment.sources), "]\n"]
     lines.append(f"\n[{key}.settings]\n")
     lines += (f"{_key(n)} = {_setting(environment.settings[n])}\n" for n in sorted(environment.settings))
     return "".join(lines)

@@ -484,3 +484,17 @@ def test_what_is_watched_with_a_lock_stays_as_it_was_locked(case: Case) -> None:
         assert live.refresh().tree == "leaf"
     finally:
         live.close()
+
+
+def test_a_manifest_without_environments_has_nothing_to_lock(case: Case) -> None:
+    case.run("lock", "-e", "production")
+    case.manifest('project = "shop"\n[settings]\nPLAIN = { default = "1" }\n')
+    for words in (["lock"], ["get", "PLAIN", "--locked"]):
+        status, _, err = case.run(*words)
+        assert (status, "the manifest has no environments" in err) == (78, True)
+
+
+def test_an_environment_without_sources_is_locked_too(case: Case) -> None:
+    case.manifest('project = "shop"\n[settings]\nPLAIN = { default = "1" }\n[environments.production]\n')
+    assert case.take() == {"settings": {"PLAIN": {"layer": "default"}}}
+    assert case.locked() == {"PLAIN": "1"}
