@@ -2,7 +2,6 @@
 
 import os
 import subprocess
-from io import BytesIO
 
 from confsvc.errors import ManifestError
 
@@ -87,8 +86,8 @@ def read_blob(revision: Revision, path: str) -> str:
     return text
 
 
-def export(revision: Revision, target: str) -> None:
-    """Write everything that is in ``revision`` into the folder ``target``.
+def export(revision: Revision, folder: str) -> str:
+    """Write everything that is in ``revision`` below ``folder``, and return where.
 
     Raises:
         ManifestError: it cannot be had.
@@ -96,15 +95,18 @@ def export(revision: Revision, target: str) -> None:
     """
     import tarfile
 
-    data = _git(root_of(revision.folder), "archive", "--format=tar", revision.commit)
-    failure = data is None
+    archive, tree = (os.path.join(folder, name) for name in ("archive.tar", "tree"))
+    written = _git(root_of(revision.folder), "archive", "--format=tar", f"--output={archive}", revision.commit)
+    failure = written is None
     try:
-        with tarfile.open(fileobj=BytesIO(data or b""), mode="r:") as archive:
-            archive.extractall(target, filter="data")
+        with tarfile.open(archive, mode="r:") as found:
+            found.extractall(tree, filter="data")
+        os.unlink(archive)
     except (tarfile.TarError, OSError):
         failure = True
     if failure:
         raise ManifestError(f"the code at the revision `{revision.name}` cannot be taken out of the repository")
+    return tree
 
 
 def _git(folder: str, *words: str) -> bytes | None:

@@ -60,8 +60,8 @@ def _of_old_code(side: Side, revision: Revision, environment: str, timeout: floa
     from confsvc.compat.elsewhere import check_elsewhere
 
     with tempfile.TemporaryDirectory(prefix="confsvc-") as folder:
-        export(revision, folder)
-        status, found = check_elsewhere(os.path.join(folder, side.path), environment, timeout, side.label)
+        file = os.path.join(export(revision, folder), side.path)
+        status, found = check_elsewhere(file, environment, timeout, side.label)
     known = Problem._fields
     problems = tuple(Problem(**{key: one[key] for key in known if key in one}) for one in found.get("problems", ()))
     return Stand(side.label, environment, status, problems)

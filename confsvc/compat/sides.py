@@ -92,7 +92,6 @@ def _of_old_code(label: str, manifest: Manifest, revision: Revision, path: str) 
     from confsvc.compat.elsewhere import settings_elsewhere
 
     with tempfile.TemporaryDirectory(prefix="confsvc-") as folder:
-        export(revision, folder)
-        inner = os.path.join(folder, os.path.dirname(path))
+        inner = os.path.join(export(revision, folder), os.path.dirname(path))
         data = settings_elsewhere(manifest.schema_target, inner, label)
     return Side(label, from_data(data, manifest), manifest, None, revision, path)
