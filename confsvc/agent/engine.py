@@ -10,35 +10,23 @@ from typing import NamedTuple
 from confsvc.adapter import lasting_clock
 from confsvc.agent.guard import Breaker, Guard
 from confsvc.agent.log import Log, told
-from confsvc.agent.snapshot import Lacking, Snapshot, Subject, take_snapshot
-from confsvc.discovery import display
-from confsvc.errors import ConfsvcError, DeadlineError, InternalError, ManifestError, Problem, Throttled, Unavailable
+from confsvc.agent.ordering import Order, read_manifest
+from confsvc.agent.snapshot import Lacking, Snapshot, take_snapshot
+from confsvc.errors import ConfsvcError, DeadlineError, InternalError, Problem, Throttled, Unavailable
 from confsvc.fetching import Fetched
-from confsvc.finding import make_request
 from confsvc.plan import Plan
 from confsvc.resolution import Resolution
 from confsvc.resolver import Request, Resolved, assemble
-from confsvc.thin.manifest import OVERLAY, identify
 from confsvc.watching import Changed, Event, Outage, Pace, Recovered, Rejected, Upstream, Watcher
 from confsvc.watching.files import Signature, signature
 
-__all__ = ["Engine", "Order", "State"]
+__all__ = ["Engine", "State"]
 
 _SILENCE = (Unavailable, Throttled, DeadlineError)
 _AGAIN = frozenset({69, 75})  # exit statuses that say that trying again may help
 _FIRST, _LONGEST = 1.0, 30.0  # seconds between two tries to begin
-_TRIES = 3  # to read a manifest that is being written
 _LOOK = 1.0  # seconds between two looks at the manifest, and between two that others ask for
 _READS = 4  # of them in a turn, at most, each within the timeout
-
-
-class Order(NamedTuple):
-    """What was ordered: a manifest and an environment, as on every command line, and how often to look."""
-
-    file: str = ""
-    environment: str = ""
-    timeout: float = 30.0
-    interval: float = 30.0
 
 
 class State(NamedTuple):
@@ -64,7 +52,7 @@ class State(NamedTuple):
 
 
 class Engine:
-    """Runs in a thread of its own. Everything public may be called from any thread, and from signal handlers."""
+    """Runs in a thread of its own. Everything public may be called from any thread, but not from signal handlers."""
 
     def __init__(self, order: Order, log: Log, ring: Callable[[], None]) -> None:
         self._order = order
@@ -80,8 +68,9 @@ class Engine:
         self._missing: tuple[Problem, ...] = ()
         self._notes: tuple[str, ...] = ()
         self._busy_since = inf
+        self._again_at = inf  # when to try a manifest once more whose stores did not answer
         self.breakers: dict[str, Breaker] = {}
-        self._ordered = self._read_manifest()
+        self._ordered = read_manifest(self._order)
         self._watcher = self._make(self._ordered.request)
         self.reloads = {"ok": 0, "failed": 0}
         self.state = State()
@@ -145,8 +134,30 @@ class Engine:
             self._wake.wait(wait)
             self._wake.clear()
             wait = min(wait * 2, _LONGEST)
+            if self._wants_reload or self._ordered.has_moved():
+                self._order_anew()
             self._watcher = self._make(self._ordered.request)
         return None
+
+    def _order_anew(self) -> ConfsvcError | None:
+        """Read the manifest anew. Returns what is wrong with it; then the old one stands until it changes again."""
+        self._wants_reload = False
+        seen = self._ordered.look()
+        failure: ConfsvcError | None = None
+        try:
+            self._ordered = read_manifest(self._order)
+        except ConfsvcError as error:
+            failure = error
+        if failure is not None:
+            failure.__traceback__ = None
+            self._refuse(failure, seen)
+        return failure
+
+    def _refuse(self, failure: ConfsvcError, seen: Signature | None) -> None:
+        """Say that the old manifest stands. Told once, until the files are others than ``seen``."""
+        self._ordered = self._ordered._replace(seen=seen)
+        self.reloads["failed"] += 1
+        self._log.error("not reloaded", problems=told(failure.problems), message="the old manifest stands")
 
     def _attempt(self, watcher: Watcher) -> ConfsvcError | None:
         """Have ``watcher`` get its first set, and serve that. Returns why it cannot."""
@@ -181,7 +192,7 @@ class Engine:
     def _turn(self) -> None:
         """Do what is due."""
         now = self._busy_since = lasting_clock()
-        if self._wants_reload or self._has_manifest_moved():
+        if self._wants_reload or self._again_at <= now or self._ordered.has_moved():
             self._reload()
         is_asked = self._wants_look and now >= self._watcher.looked_at + _LOOK
         is_woken = self._wants_local
@@ -244,23 +255,6 @@ class Engine:
     def _file(self) -> str:
         return self._ordered.request.manifest.file
 
-    def _read_manifest(self) -> "_Ordered":
-        """Return what is asked for.
-
-        Raises:
-            ManifestError: there is no manifest, it is wrong, or it does not stand still.
-
-        """
-        order = self._order
-        file = make_request(environment=order.environment, file=order.file).manifest.file
-        for _ in range(_TRIES):
-            seen = signature(_manifest_files(file))
-            before = _identity(file)
-            request = make_request(environment=order.environment, file=file, override=True, timeout=order.timeout)
-            if before and before == _identity(file):
-                return _Ordered(request._replace(alone=True, by="confsvc agent"), before, seen)
-        raise ManifestError(f"`{display(file)}` changes while it is read")
-
     def _make(self, request: Request) -> Watcher:
         pace = Pace(self._order.interval, debounce=0.0)
         return Watcher(request, pace, alarm=False, share=self._guarded, judge=self._judge)
@@ -276,58 +270,24 @@ class Engine:
         self._missing = tuple(problem for problem in resolved.problems if problem.code == "missing" and problem.name)
         return resolved._replace(problems=tuple(one for one in resolved.problems if one not in self._missing))
 
-    def _has_manifest_moved(self) -> bool:
-        """Whether the manifest's files are others than those that were read."""
-        now = signature(_manifest_files(self._file))
-        return now is not None and now != self._ordered.seen
-
     def _reload(self) -> None:
-        """Read the manifest anew. One that is wrong, or whose settings cannot be had, changes nothing."""
-        self._wants_reload = False
-        seen = signature(_manifest_files(self._file))
+        """Take the manifest as it is now. One that is wrong, or whose settings cannot be had, changes nothing."""
+        self._again_at = inf
         before = (self._ordered, self._missing, self._notes)
         previous = self._watcher
+        if self._order_anew() is not None:
+            return
         failure: ConfsvcError | None = None
         try:
-            self._ordered = self._read_manifest()
-            made = self._make(self._ordered.request)
-            failure = self._attempt(made)
+            failure = self._attempt(self._make(self._ordered.request))
         except ConfsvcError as error:
             failure = error
         if failure is None:
             previous.close()
             self.reloads["ok"] += 1
             return
+        seen = self._ordered.seen
         self._ordered, self._missing, self._notes = before
-        self._ordered = self._ordered._replace(seen=seen)  # told once, until it changes again
-        self.reloads["failed"] += 1
-        self._log.error("not reloaded", problems=told(failure.problems), message="the old manifest stands")
-
-
-class _Ordered(NamedTuple):
-    """A manifest that was read: what to resolve, its identity, and how its files looked."""
-
-    request: Request
-    identity: str
-    seen: Signature | None
-
-    def subject(self, plan: Plan) -> Subject:
-        """Return whose settings those of ``plan`` are."""
-        manifest = self.request.manifest
-        default = ""
-        try:
-            default = manifest.choose("")
-        except ConfsvcError:
-            default = ""
-        return Subject(manifest, plan, self.identity, default == plan.environment)
-
-
-def _manifest_files(file: str) -> list[str]:
-    return [file, os.path.join(os.path.dirname(file), OVERLAY)]
-
-
-def _identity(file: str) -> str:
-    try:
-        return identify(file)
-    except (OSError, ValueError):
-        return ""
+        if failure.exit_status in _AGAIN:
+            self._again_at = lasting_clock() + _LONGEST
+        self._refuse(failure, seen)

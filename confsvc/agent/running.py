@@ -3,19 +3,19 @@
 import os
 import signal
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable
 from typing import NamedTuple
 
 from confsvc import cores
-from confsvc.agent.engine import Engine, Order
+from confsvc.agent.engine import Engine
 from confsvc.agent.listening import Listening, listen
 from confsvc.agent.log import Log, told
 from confsvc.agent.metrics import Metrics
+from confsvc.agent.ordering import Order
 from confsvc.agent.pages import Pages
 from confsvc.agent.peers import Peers
 from confsvc.agent.server import Server
 from confsvc.agent.tcp import Remote, serve_remotely
-from confsvc.errors import ConfsvcError
 from confsvc.health import Address, Health, serve
 
 __all__ = ["Access", "run_agent"]
@@ -65,16 +65,7 @@ def _run(order: Order, access: Access, listening: Listening, log: Log) -> int:
     pages = Pages(engine, metrics, log)
     server = Server(listening.listener, access.peers, pages, metrics, log)
     ringers.append(server)
-    ended: list[int] = []
-
-    def end(number: int, _frame: object) -> None:
-        ended.append(number)
-        engine.stop()
-        server.wake()
-
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, end)
-    signal.signal(signal.SIGHUP, lambda _number, _frame: engine.reload())
+    signals = _Signals(server.wake)
     if access.health is not None:
         log.info("health", url=serve(access.health, _Probes(pages)))
     if access.remote is not None:
@@ -83,16 +74,58 @@ def _run(order: Order, access: Access, listening: Listening, log: Log) -> int:
     worker = threading.Thread(target=engine.run, name="confsvc-agent", daemon=True)
     worker.start()
     notice = _Notice()
-    server.run(lambda: notice.is_over(engine, ended))
+
+    def is_over() -> bool:
+        notice.ready(engine)
+        if signals.wants_reload():
+            engine.reload()
+        return signals.is_end or engine.failure is not None
+
+    server.run(is_over)
     notice.tell(b"STOPPING=1")
+    engine.stop()
     worker.join(_FAREWELL)
+    ringers.clear()
+    signals.ignore()
     server.close()
-    failure: ConfsvcError | None = engine.failure
-    if failure is not None and not ended:
+    failure = engine.failure
+    if failure is not None and not signals.is_end:
         log.error("cannot go on", problems=told(failure.problems))
         raise failure
     log.info("stopped")
     return 0
+
+
+class _Signals:
+    """Signals that came. Handlers only note them: what they interrupt may hold any lock."""
+
+    _ALL = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+
+    def __init__(self, wake: Callable[[], None]) -> None:
+        self._wake = wake
+        self._heard: set[int] = set()
+        for number in self._ALL:
+            signal.signal(number, self._hear)
+
+    @property
+    def is_end(self) -> bool:
+        """Whether one came that ends us."""
+        return bool(self._heard - {signal.SIGHUP})
+
+    def wants_reload(self) -> bool:
+        """Whether a SIGHUP came since this was last asked."""
+        came = signal.SIGHUP in self._heard
+        self._heard.discard(signal.SIGHUP)
+        return came
+
+    def ignore(self) -> None:
+        """Hear no more of them: we are ending already."""
+        for number in self._ALL:
+            signal.signal(number, signal.SIG_IGN)
+
+    def _hear(self, number: int, _frame: object) -> None:
+        self._heard.add(number)
+        self._wake()
 
 
 class _Probes(Health):
@@ -113,12 +146,11 @@ class _Notice:
         self._address = os.environ.get("NOTIFY_SOCKET", "")
         self._is_ready = False
 
-    def is_over(self, engine: Engine, ended: Sequence[int]) -> bool:
-        """Whether the agent ends; on the way, tell that it is ready once it is."""
+    def ready(self, engine: Engine) -> None:
+        """Tell that the agent is ready, once it is."""
         if not self._is_ready and engine.state.snapshot is not None:
             self._is_ready = True
             self.tell(b"READY=1")
-        return bool(ended) or engine.failure is not None
 
     def tell(self, message: bytes) -> None:
         """Send ``message``. A manager that has gone away does not hear it, and nothing depends on that."""

@@ -63,8 +63,8 @@ def main(argv: list[str]) -> int:
     interval = positive_seconds("--interval", args.interval, _INTERVAL)
     if interval < _LEAST:
         raise UsageError(f"--interval is at least {_LEAST:g}s: each look asks the stores")
-    from confsvc.agent.engine import Order
     from confsvc.agent.log import Log
+    from confsvc.agent.ordering import Order
     from confsvc.agent.running import run_agent
 
     order = Order(args.file or "", args.env or "", positive_seconds("--timeout", args.timeout, _TIMEOUT), interval)

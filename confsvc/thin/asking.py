@@ -117,7 +117,7 @@ def _hear(connection: "Socket", pid: int, timeout: float) -> Answer | None:
         if not part:
             return _read(heard)
         heard += part
-        if len(heard) > _LARGEST:
+        if len(heard) > _LARGEST or monotonic() >= ends:
             return None
         if heard.startswith(b"HTTP/1.1 102 ") and b"\r\n\r\n" in heard:  # it has heard us, and is getting it
             is_at_work = True
