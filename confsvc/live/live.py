@@ -97,7 +97,7 @@ class Live(Generic[T]):
             raise UsageError("this watcher is closed")
         if not hub().refresh(self._key, self._patience) and not hub().is_here:
             log.warning(
-                "refreshing the settings took longer than %.0f s; they stay as they are for now", self._patience
+                "the settings could not be read anew within %.0f s; they stay as they are for now", self._patience
             )
         return self.current
 
