@@ -102,8 +102,10 @@ class Net:
         whole = {reference: fetched[reference] for reference in self.remote}
         if self._store is None or self.offline or self._plan.read_all or not self._limit or not whole:
             return ""
+        before = self._store.writes
         failure = self._store.write(self._plan, whole, self._began, yields=self._limit if self._plan.only else 0.0)
-        counts["failed" if failure else "written"] += 1
+        counts["written"] += self._store.writes - before
+        counts["failed"] += bool(failure)
         return failure
 
     def again(self) -> None:

@@ -37,12 +37,13 @@ class Kept(NamedTuple):
 
 
 class Store:
-    """The file that belongs to one identity."""
+    """The file that belongs to one identity. ``writes`` counts how often it was written here."""
 
     def __init__(self, identity: Identity, environ: Mapping[str, str]) -> None:
         self._identity = identity
         self._environ = environ
         self._sources: list[KeySource] | None = None
+        self.writes = 0
 
     def read(self, plan: Plan, limit: float) -> Kept | Refusal:
         """Return what is kept for ``plan`` if it is at most ``limit`` seconds old, or why it does not help."""
@@ -71,6 +72,7 @@ class Store:
                 key = self._keys()[0].current(make=True)
                 if key is not None:
                     folder.write(self._identity.file, seal(self._header(moment), body, key))
+                    self.writes += 1
         except CacheError as error:
             failure = error.message + (f" ({error.hint})" if error.hint else "")
         return failure
@@ -98,7 +100,10 @@ class Store:
             return Refusal("clock", "it is from the future: a clock was set back")
         if age > limit:
             return Refusal("too_old", f"it is {age_text(age)} old, and {age_text(limit)} is the limit")
-        return _kept(plan, loads(body), header, age)
+        try:
+            return _kept(plan, loads(body), header, age)
+        except (ValueError, TypeError):  # an adapter gave what JSON can hold, and not give back
+            return Refusal("corrupt", "it holds what cannot be read again")
 
     def _is_wider(self, folder: Folder, plan: Plan, limit: float) -> bool:
         """Tell whether what is kept can be used, and has documents, or parts of some, that ``plan`` does not read."""

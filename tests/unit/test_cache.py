@@ -4,13 +4,14 @@ import json
 import os
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 import confsvc
+from confsvc._json import Number
 from confsvc.adapter import Document, Lease
 from confsvc.cache import counts
 from confsvc.cache.upkeep import rekey
@@ -490,3 +491,76 @@ def test_without_a_keyring_that_works_the_key_is_in_a_file(
     assert time.monotonic() - began < 20
     assert desktop.key.exists()
     assert not (desktop.folder / "ring").exists()
+
+
+CONTENTS: Mapping[str, tuple[Any, str]] = {
+    "text": ("plain", ""),
+    "empty": ("", ""),
+    "a trailing line end": ("-----BEGIN X-----\nabc\n-----END X-----\n", ""),
+    "unicode": ("e\u0301 \U0001f600 \u202e '\"\\ ${X} %41", ""),
+    "64 KiB": ("x" * 65536, ""),
+    "bytes": (bytes(range(256)), ""),
+    "a field": ({"a": "1.10", "b": "unused"}, "#a"),
+    "a number": ({"a": Number("1.10"), "b": Number("1e400")}, "#a"),
+    "a number of Python": ({"a": 3, "b": 2.5, "c": True, "d": None}, "#a"),
+    "deeper": ({"a": {"b": [Number("7e1"), "x", None, {"c/d": "y"}]}}, "#/a/b/3/c~1d"),
+    "an object": ({"a": {"b": [Number("1.0"), False, "\u2028"]}}, "#/a"),
+    "a field of text": ('{"a": 1.10, "b": "unused"}', "#a"),
+    "a pointer into text": ('{"a/b": {"c": "x"}, "b": 1}', "#/a~1b/c"),
+    "a list in text": ('[1, "two", {"three": 3}]', "#/2/three"),
+    "a field of bytes": (b'{"a": "x", "b": "y"}', "#a"),
+    "the whole of text": ('{ "a" : 1.10 }', ""),
+    "the whole of fields": ({"b": Number("1.10"), "a": ["x"]}, ""),
+}
+
+
+@AGED
+@pytest.mark.parametrize("case", CONTENTS)
+def test_what_is_kept_is_the_same_to_the_byte(shop: Shop, case: str) -> None:
+    content, fragment = CONTENTS[case]
+    is_json = "object" in case or "whole" in case
+    kind = "bytes" if isinstance(content, bytes) and not fragment else "json" if is_json else "str"
+    shop.manifest(
+        f'cache = true\n[settings]\nX = {{ type = "{kind}" }}\n[environments.production.values]\n'
+        f"X = '${{memory://doc{fragment}}}'\n"
+    )
+    shop.store.recover()
+    shop.store.put("doc", content)
+    fresh = shop.resolve()["X"]
+    shop.store.unavailable()
+    kept = shop.resolve()["X"]
+    assert kept.origin.cached
+    assert (kept.text, kept.data, kept.reveal(), kept.secret) == (fresh.text, fresh.data, fresh.reveal(), fresh.secret)
+    assert (kept.origin.version, kept.origin.made_at) == (fresh.origin.version, fresh.origin.made_at)
+
+
+@AGED
+@pytest.mark.parametrize("content", [{"port": Number("80"), "to-ken": "t"}, '{"port": 80, "TO_KEN": "t"}'])
+def test_a_source_is_kept_by_the_settings_that_its_fields_become(shop: Shop, content: Any) -> None:
+    shop.manifest(MANIFEST.replace("TOKEN =", "TO_KEN ="))
+    shop.store.recover()
+    shop.store.put("app", content)
+    fresh = shop.resolve().environ()
+    shop.store.unavailable()
+    assert shop.resolve().environ() == fresh == {"PORT": "80", "TO_KEN": "t"}
+
+
+@AGED
+def test_without_a_schema_every_field_is_kept(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CONFSVC_CACHE_DIR", str(shop.folder / "cache"))
+    shop.store.recover()
+    fresh = confsvc.resolve(sources=["memory://app"]).environ()
+    shop.store.unavailable()
+    assert confsvc.resolve(sources=["memory://app"]).environ() == fresh
+    assert "OTHER" in fresh
+
+
+@pytest.mark.filterwarnings("ignore:the cache cannot be used:confsvc.ConfsvcWarning")
+def test_what_cannot_be_read_again_stops_nobody_who_can_read_the_store(shop: Shop) -> None:
+    shop.manifest(MANIFEST.replace('PORT = { type = "int" }', "PORT = {}"))
+    shop.store.recover()
+    shop.store.put("app", {"port": float("nan"), "token": "t"})
+    for _ in range(3):
+        assert shop.resolve()["TOKEN"].text == "t"
+    shop.store.unavailable()
+    assert {problem.code for problem in shop.fails().problems} == {"unavailable"}
