@@ -4,7 +4,7 @@ What breaks is told apart from what needs care later: a setting that takes more 
 change safe, and must not stop a gate.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 from confsvc.compat.declared import Declared
@@ -77,7 +77,6 @@ def _added(one: Declared) -> Finding:
 
 
 def _renamed(old: Declared, new: Declared) -> Iterator[Finding]:
-    message = f"seems to be `{new.name}` now"
     if old.name in new.names:
         yield Finding(
             "renamed",
@@ -90,7 +89,7 @@ def _renamed(old: Declared, new: Declared) -> Iterator[Finding]:
         yield Finding(
             "renamed",
             old.name,
-            message,
+            f"seems to be `{new.name}` now",
             breaks,
             f"declare both for one version, with `{new.name}` made of the old one (`values`: `${{{old.name}}}`, or an"
             " alias of a model), move the values, then remove the old name",
@@ -125,28 +124,23 @@ def _of_values(name: str, old: Declared, new: Declared) -> Iterator[Finding]:
     lost, gained = refused(old.domain, new.domain), refused(new.domain, old.domain)
     types = f"`{old.domain}` → `{new.domain}`"
     is_retyped = str(old.domain) != str(new.domain)
-    if not lost and not gained:
+    if not (lost or gained):
         if is_retyped:
             yield Finding("retyped", name, f"{types}, which take the same values")
         return
-    later = "write nothing that only the new version takes until no old one can come back"
-    earlier = f"make sure that no environment has {_either(lost)}: `-e ENV` looks"
-    if is_retyped:
-        change, message = "retyped", types
-    else:
-        change, message = ("narrowed", "") if lost else ("widened", "")
+    said, steps = [types] if is_retyped else [], []
     if lost:
-        message = f"{message}{': ' if message else ''}the new version refuses {_either(lost)}"
+        said.append(f"the new version refuses {_either(lost)}")
+        steps.append(f"make sure that no environment has {_either(lost)}: `-e ENV` looks")
     if gained:
-        message = f"{message}{'; ' if message else ''}the old version refuses {_either(gained)}"
-    # What takes more, and refuses nothing, is how a change begins. What does both is another thing under the same name.
-    breaks = _BOTH if lost and gained else (NEW_ON_OLD,) if lost else ()
-    steps: Iterable[str] = [earlier] if lost else []
-    if gained:
-        steps = [*steps, later]
-    if lost and gained:
+        said.append(f"the old version refuses {_either(gained)}")
+        steps.append("write nothing that only the new version takes until no old one can come back")
+    if lost and gained:  # another thing under the same name
         steps = ["give it a new name, and read both for one version"]
-    yield Finding(change, name, message, breaks, "; ".join(steps))
+    change = "retyped" if is_retyped else "narrowed" if lost else "widened"
+    # What takes more, and refuses nothing, is how a change begins.
+    breaks = _BOTH if lost and gained else (NEW_ON_OLD,) if lost else ()
+    yield Finding(change, name, "; ".join(said), breaks, "; ".join(steps))
 
 
 def _either(reasons: list[str]) -> str:
