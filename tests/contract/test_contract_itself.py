@@ -209,6 +209,13 @@ class ChokesOnOddNames(Sound):
         return super().fetch(references, deadline=deadline)
 
 
+class PinsNothing(Sound):
+    @staticmethod
+    def pin(reference: Reference, version: str, part: str = "") -> Reference:
+        del version, part
+        return reference
+
+
 FLAWS: dict[type[Sound], str] = {
     ReadsAtOnce: "making_one_does_no_io",
     ConnectsAtOnce: "making_one_does_no_io",
@@ -225,6 +232,7 @@ FLAWS: dict[type[Sound], str] = {
     ForgetsWhatIsMissing: "a_batch_says_the_same_as_one_by_one",
     FailsTogether: "what_is_malformed_spoils_nothing_else",
     CountsVersions: "reading_twice_gives_the_same",
+    PinsNothing: "a_version_that_was_read_can_be_read_again",
     HasNoTime: "a_deadline_that_passed_ends_it",
     Waits: "a_deadline_that_passed_ends_it",
     WaitsForTheStore: "a_store_out_of_reach_keeps_the_deadline",
