@@ -6,6 +6,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -287,3 +288,52 @@ def test_a_signal_while_it_waits_ends_it(shop: Project) -> None:
             connection.sendall(b"HTTP/1.1 102 Processing\r\n\r\n")
             process.send_signal(signal.SIGINT)
             assert process.wait(20) == -signal.SIGINT
+
+
+# The interpreter may be where others cannot look, so everything is loaded before somebody else is become.
+BECOME = """
+import os, sys, _blake2, _json, _socket, ctypes, http, json, resource, urllib.parse
+import confsvc, confsvc.cli.agent, confsvc.agent.running, confsvc.thin.start
+from confsvc.cli import run
+confsvc.resolve(environment="production")
+os.setgroups([]); os.setgid(65532); os.setuid(int(sys.argv.pop(1)))
+confsvc.thin.start.start(sys.argv[1:])
+sys.exit(run(sys.argv[1:]))
+"""
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can be somebody else")
+def test_containers_of_a_pod_share_an_agent_of_another_user(shop: Project) -> None:
+    with tempfile.TemporaryDirectory() as text:
+        folder = Path(text)
+        folder.chmod(0o755)
+        for name in ("confsvc.toml", ".env"):
+            (folder / name).write_bytes((shop.folder / name).read_bytes())
+        volume = folder / "volume"  # as the kubelet makes it
+        volume.mkdir()
+        os.chown(volume, 0, 65532)
+        volume.chmod(0o2777)
+        path = str(volume / "run" / "agent.sock")
+
+        def words(uid: int, *argv: str) -> list[str]:
+            return [sys.executable, "-c", BECOME, str(uid), *argv]
+
+        command = words(65532, "agent", "-v", "-e", "production", "--socket", path, "--allow-gid", "65532")
+        with (folder / "agent.log").open("wb") as log:
+            process = subprocess.Popen(command, cwd=folder, env=shop.environ, stderr=log)
+        agent = Agent(process, path, folder / "agent.log")
+        try:
+            agent.until("ready")
+            start = words(1000, "exec", "-e", "production", "--", "sh", "-c", "echo $PORT; id -u")
+            for named, heard in (({}, "it belongs to another user"), ({"CONFSVC_AGENT_UID": "65532"}, "")):
+                environ = {**shop.environ, **agent.environ, **named}
+                done = subprocess.run(
+                    start, cwd=folder, env=environ, capture_output=True, text=True, timeout=60, check=False
+                )
+                assert (done.returncode, done.stdout) == (0, "80\n1000\n")
+                assert done.stderr.count("\n") == (1 if heard else 0)
+                assert heard in done.stderr
+            assert [line["uid"] for line in agent.events("answered")] == [1000]
+        finally:
+            process.kill()
+            process.wait(20)

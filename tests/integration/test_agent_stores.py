@@ -239,6 +239,24 @@ def test_an_agent_that_never_had_anything_sends_clients_on_and_goes_on_trying(pr
         assert done.status in {69, 75}
 
 
+def test_a_manifest_that_is_mended_is_taken_while_no_store_answers_and_one_that_leads_nowhere_later(
+    project: Project, bao: Bao, canary: str
+) -> None:
+    bao.put("agent/mended", {"password": canary, "pool": "5"})
+    good = MANIFEST.format(address=bao.address, path="agent/mended")
+    nowhere = MANIFEST.format(address=f"http://127.0.0.1:{free_port()}", path="agent/mended")
+    project.manifest(nowhere)
+    with run_agent(project, "--timeout", "2s", env={"VAULT_TOKEN": ROOT}, ready=False) as agent:
+        agent.until("unavailable")
+        project.manifest(good)
+        agent.wait()
+        project.manifest(nowhere)
+        agent.until("not reloaded")
+        assert agent.get("/v1/settings").status == 200
+        project.manifest(good.replace("ge = 1", "ge = 2"))
+        agent.until("ready", 2)
+
+
 STORES = """
 project = "shop"
 [settings]
