@@ -1,6 +1,8 @@
 """What reading takes: the calls, and bindings of IAM that allow them and nothing else."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from json import dumps
+from shlex import quote
 
 from confsvc.adapter import Backend
 from confsvc.errors import Malformed
@@ -25,7 +27,7 @@ def needs_of(references: Sequence[Reference], backend: Backend) -> Needs:
     account = str(_auth(backend).get("service_account", ""))
     if names and _method(backend) == "impersonate":
         becoming = (
-            f"gcloud iam service-accounts add-iam-policy-binding {account} \\\n"
+            f"gcloud iam service-accounts add-iam-policy-binding {quote(account)} \\\n"
             '  --member="$member" --role=roles/iam.serviceAccountTokenCreator\n'
         )
         permissions.append(Permission("IAM binding of who becomes it", "sh", _member("") + becoming))
@@ -52,20 +54,18 @@ def _calls(name: Name) -> Calls:
 
 
 def _bindings(name: Name) -> Iterator[str]:
-    where = f"--location={name.location} " if name.location else ""
+    project, location = quote(name.project), f"--location={quote(name.location)} " if name.location else ""
     if name.secret:
         yield (
-            f"gcloud secrets add-iam-policy-binding {name.secret} --project={name.project} {where}\\\n"
+            f"gcloud secrets add-iam-policy-binding {quote(name.secret)} --project={project} {location}\\\n"
             '  --member="$member" --role=roles/secretmanager.secretAccessor\n'
         )
         return
-    yield (
-        f"gcloud iam roles create confsvc.lister --project={name.project} --permissions=secretmanager.secrets.list\n"
-    )
-    grant = f'gcloud projects add-iam-policy-binding {name.project} --member="$member" \\\n'
-    yield f"{grant}  --role=projects/{name.project}/roles/confsvc.lister --condition=None\n"
-    chosen = f'resource.name.extract("/secrets/{{name}}/versions/").startsWith("{name.prefix}")'
-    condition = f"'title=confsvc-{name.prefix},expression={chosen}'" if name.prefix else "None"
+    yield f"gcloud iam roles create confsvc.lister --project={project} --permissions=secretmanager.secrets.list\n"
+    grant = f'gcloud projects add-iam-policy-binding {project} --member="$member" \\\n'
+    yield f"{grant}  --role=projects/{project}/roles/confsvc.lister --condition=None\n"
+    chosen = f'resource.name.extract("/secrets/{{name}}/versions/").startsWith({dumps(name.prefix)})'
+    condition = quote(f"title=confsvc,expression={chosen}") if name.prefix else "None"
     yield f"{grant}  --role=roles/secretmanager.secretAccessor --condition={condition}\n"
 
 
@@ -73,7 +73,7 @@ def _script(backend: Backend, bindings: Sequence[str]) -> str:
     account = str(_auth(backend).get("service_account", "")) if _method(backend) == "impersonate" else ""
     quota = str(_auth(backend).get("quota_project", ""))
     paying = (
-        f'gcloud projects add-iam-policy-binding {quota} --member="$member" \\\n'
+        f'gcloud projects add-iam-policy-binding {quote(quota)} --member="$member" \\\n'
         "  --role=roles/serviceusage.serviceUsageConsumer --condition=None\n"
     )
     return _member(account) + "".join(bindings) + (paying if quota else "")
@@ -81,8 +81,8 @@ def _script(backend: Backend, bindings: Sequence[str]) -> str:
 
 def _member(account: str) -> str:
     if account:
-        return f'member="serviceAccount:{account}"\n'
-    return 'member="serviceAccount:NAME@PROJECT.iam.gserviceaccount.com"  # who it is\n'
+        return f"member={quote(f'serviceAccount:{account}')}\n"
+    return "member=serviceAccount:NAME@PROJECT.iam.gserviceaccount.com  # who it is\n"
 
 
 def _notes(names: Sequence[Name], backend: Backend) -> Iterator[str]:

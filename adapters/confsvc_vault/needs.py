@@ -80,7 +80,7 @@ def _policy(rules: Iterable[str], backend: Backend) -> str:
     who = "the token" if method == "token" else f"the login at auth/{_mounted(_auth(backend), method)}"
     who = f"the role {role} at auth/{_mounted(_auth(backend), method)}" if isinstance(role, str) and role else who
     blocks = [f'path "{_quoted(rule)}" {{\n  capabilities = ["read"]\n}}\n' for rule in rules]
-    return f"# for {who}\n" + "".join(blocks)
+    return f"# for {' '.join(who.split())}\n" + "".join(blocks)  # on one line, whatever a role is called
 
 
 def _rule(target: Target, mount: Mount, home: str) -> str:
@@ -96,7 +96,7 @@ def _inside(target: Target, home: str) -> str | None:
 
 def _quoted(text: str) -> str:
     """Return ``text`` for between the quotes of HCL."""
-    return text.replace("\\", "\\\\").replace('"', '\\"').replace("${", "$${")
+    return text.replace("\\", "\\\\").replace('"', '\\"')
 
 
 def _auth(backend: Backend) -> Mapping[str, object]:

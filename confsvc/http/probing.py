@@ -73,8 +73,9 @@ def timed(
 def answer_findings(headers: Mapping[str, str], took: float) -> Iterator[Finding]:
     """Yield what an answer that ``took`` so many seconds says besides: of the server's clock, and of the way there."""
     yield from _clock(headers.get("date", ""), took)
-    level, fix = ("warning", "is there a server, or a proxy, that is nearer?") if took > _SLOW else ("ok", "")
-    yield Finding("latency", level, f"{_milliseconds(took)} for a request", fix)  # type: ignore[arg-type]
+    is_slow = took > _SLOW
+    fix = "is there a server, or a proxy, that is nearer?" if is_slow else ""
+    yield Finding("latency", "warning" if is_slow else "ok", f"{_milliseconds(took)} for a request", fix)
 
 
 def _connected(origin: Origin, deadline: Deadline) -> socket.socket | AdapterError:

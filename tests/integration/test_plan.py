@@ -120,6 +120,16 @@ def test_a_policy_reaches_into_a_namespace_below(project: Project, bao: Bao) -> 
     assert starts(project, VAULT_TOKEN=only(bao, policy.replace("planning/", ""))) == 77
 
 
+def test_a_path_that_hcl_would_read_otherwise_is_read_as_it_is(project: Project, bao: Bao) -> None:
+    odd = "odd/a%22b%5Cc$%7Bd%7D"
+    bao.put(odd, {"x": "1"})
+    project.manifest(
+        f'[settings]\nX = {{}}\n[backends.vault]\naddress = "{bao.address}"\nkv_version = 2\n'
+        f"[environments.production]\nsources = ['vault://secret/{odd}']\n"
+    )
+    assert starts(project, VAULT_TOKEN=only(bao, permission(project, "vault"))) == 0
+
+
 def test_made_credentials_are_planned_as_they_are_written(project: Project) -> None:
     project.manifest(
         '[settings]\nX = {}\n[environments.production.values]\nX = "${vault://database/creds/shop#username}"\n'
@@ -302,6 +312,21 @@ def test_google_is_asked_as_often_as_it_says(project: Project, gcp: Gcp) -> None
         assert counting.asked == {}
         assert starts(project) == 0
         assert counting.asked.total() == plan["calls"] == 2
+
+
+def test_what_google_is_to_be_told_can_be_pasted_whatever_the_manifest_says(project: Project) -> None:
+    project.manifest(
+        "[settings]\nA = {}\n[environments.production]\n"
+        'sources = ["gcp-sm:///?prefix=x%27;touch%20started;%22$(touch%20started)"]\n'
+        '[backends.gcp-sm]\nproject = "p;touch started"\n'
+        'auth = { method = "impersonate", service_account = "$(touch started)", quota_project = "`touch started`" }\n'
+    )
+    script = permission(project, "gcp-sm")
+    done = project.shell('gcloud() { printf "%s\\n" "$@" "--"; }\n' + script)
+    assert (done.status, project.started()) == (0, False)
+    assert "--project=p;touch started\n" in done.out
+    assert "--member=serviceAccount:$(touch started)\n" in done.out
+    assert 'startsWith("x\';touch started;\\"$(touch started)")\n' in done.out
 
 
 WATCHED = """
