@@ -155,7 +155,8 @@ class Net:
         """Say what is odd about the cache, although nothing is lacking now."""
         line = f"nothing is kept in the cache: {failure}" if failure else ""
         if isinstance(self.kept, Refusal) and self.kept.is_odd and self._store is not None:
-            line = f"the cache cannot be used: {self.kept.message}"  # most likely it failed for the same reason
+            hint = f" ({self.kept.hint})" if self.kept.hint else ""
+            line = f"the cache cannot be used: {self.kept.message}{hint}"  # most likely it failed for the same reason
         return resolved._replace(resolution=resolved.resolution.warning(line)) if line else resolved
 
 

@@ -564,3 +564,15 @@ def test_what_cannot_be_read_again_stops_nobody_who_can_read_the_store(shop: Sho
         assert shop.resolve()["TOKEN"].text == "t"
     shop.store.unavailable()
     assert {problem.code for problem in shop.fails().problems} == {"unavailable"}
+
+
+def test_without_cryptography_the_extra_is_named(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in [name for name in sys.modules if name.partition(".")[0] == "cryptography"]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "cryptography", None)
+    shop.store.recover()
+    with pytest.warns(confsvc.ConfsvcWarning, match="the cache cannot be used: cryptography is not installed"):
+        assert shop.resolve()["PORT"].reveal() == 80
+    shop.file().unlink()
+    with pytest.warns(confsvc.ConfsvcWarning, match=r"nothing is kept in the cache: cryptography .*confsvc\[cache\]"):
+        assert shop.resolve()["PORT"].reveal() == 80
