@@ -32,8 +32,8 @@ def note(number, frame):
 for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2, signal.SIGINT, signal.SIGWINCH):
     signal.signal(number, note)
 say("up", os.environ["PORT"], os.environ["NAME"])
-while True:
-    time.sleep(60)
+while True:  # a signal that comes just before a sleep is handled after it
+    time.sleep(0.1)
 """
 
 Start = Callable[..., Running]

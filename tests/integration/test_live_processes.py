@@ -48,7 +48,8 @@ for number in range(int(sys.argv[2])):
         work(number)
     children.append(child)
 try:
-    signal.pause()
+    while True:  # a signal that comes just before a sleep is handled after it
+        time.sleep(0.1)
 finally:
     for child in children:
         os.kill(child, signal.SIGTERM)
