@@ -17,6 +17,7 @@ _LATER = 2.0  # seconds between two looks at one that is busy
 _LARGEST = 32 * 1024 * 1024
 _HEAD = 64 * 1024
 _MINUTE = 60
+_LACKING = 503
 _PLAIN = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~"
 
 # What this process found out about the agent on its way to a command, so that it neither asks nor complains twice.
@@ -24,10 +25,10 @@ _found: dict[str, str] = {}
 
 
 class Answer:
-    """What came of a question. ``status`` is 0 where there was no answer; then ``trouble`` says why.
+    """What came of a question. ``status`` is 0 where there was no answer. ``trouble`` is what people should know.
 
-    ``trouble`` is empty too where there is no agent and nobody said there was one. ``outage``: for how many seconds the
-    agent's own stores have not answered it, -1 where they do.
+    It is empty too where there is no agent and nobody said there was one, and where it serves something else.
+    ``outage``: for how many seconds the agent's own stores have not answered it, -1 where they do.
     """
 
     __slots__ = ("body", "outage", "status", "trouble")
@@ -65,7 +66,10 @@ def ask(target: str, environ: "Mapping[str, str]", timeout: float) -> Answer:
         if uid not in owners:
             return Answer(trouble=f"the agent at `{path}` is not used: it runs as another user (uid {uid})")
         connection.sendall(f"GET {target} HTTP/1.1\r\nHost: confsvc\r\nConnection: close\r\n\r\n".encode())
-        return _hear(connection, pid, timeout) or Answer(trouble=f"the agent at `{path}` does not answer in time")
+        answer = _hear(connection, pid, timeout) or Answer(trouble=f"the agent at `{path}` does not answer in time")
+        if answer.status == _LACKING:
+            answer.trouble = f"the agent at `{path}` has no settings to hand out"
+        return answer
     except (OSError, ValueError):
         return Answer(trouble=f"the agent at `{path}` broke off")
     finally:

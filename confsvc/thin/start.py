@@ -49,10 +49,10 @@ def _ask(command: list[str], options: dict[str, str]) -> None:
     environment = options.get("env") or os.environ.get("CONFSVC_ENV", "")
     target = f"/v1/settings?environment={quote(environment)}&identity={identify(manifest)}"
     answer = ask(target, os.environ, _TIMEOUT)
-    if answer.trouble or not answer.status:
-        give_up(answer.trouble)
-    elif answer.status == _OK:
+    if answer.status == _OK:
         _become(command, _Found(file, manifest), answer, quiet="quiet" in options)
+    else:
+        give_up(answer.trouble)
 
 
 class _Found:
