@@ -5,6 +5,7 @@ import signal
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from running import Project
 
@@ -14,6 +15,11 @@ def pytest_configure() -> None:
     for number in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM, signal.SIGQUIT):
         if signal.getsignal(number) is signal.SIG_IGN:
             signal.signal(number, signal.default_int_handler if number is signal.SIGINT else signal.SIG_DFL)
+
+
+# How long an example takes says how busy the machine is.
+settings.register_profile("confsvc", deadline=None)
+settings.load_profile("confsvc")
 
 
 @pytest.fixture

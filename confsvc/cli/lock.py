@@ -8,10 +8,11 @@ from confsvc.adapter import Deadline, on_progress
 from confsvc.cli import output
 from confsvc.cli.options import Parser, positive_seconds
 from confsvc.discovery import display
-from confsvc.errors import LockError, Problem, UsageError
+from confsvc.errors import LockError, UsageError
 from confsvc.fetching import Fetched, fetch_documents
 from confsvc.finding import make_request
 from confsvc.locking import FILE, LockedEnvironment, read_lock
+from confsvc.locking.strict import loose_of, refuse_loose, some_of
 from confsvc.plan import Plan
 from confsvc.resolver import TIMEOUT, Request, Resolved, assemble, plan_request, recorded, refuse_offline
 
@@ -86,9 +87,9 @@ def _lock(requests: Mapping[str, Request], file: str, *, strict: bool) -> None:
         read_lock(file, manifest.project)  # what cannot be replaced is told before anything is read
     locked = _take(requests)
     output.end_progress()
-    loose = {name: _loose(one) for name, one in locked.items()}
+    loose = {name: loose_of(one) for name, one in locked.items()}
     if strict:
-        _refuse(loose)
+        refuse_loose(loose, "so nothing was locked")
     dropped = write_lock(file, manifest.project, locked, known=manifest.environments)
     for name in dropped:
         output.inform(f"the manifest has no environment `{name}` any more, so the lock has none either")
@@ -99,7 +100,7 @@ def _lock(requests: Mapping[str, Request], file: str, *, strict: bool) -> None:
         return
     for name, one in locked.items():
         for what, settings in loose[name].items():
-            output.warn(f"{name}: {what} keeps no earlier versions, so it is read as it is then: {_some(settings)}")
+            output.warn(f"{name}: {what} keeps no earlier versions, so it is read as it is then: {some_of(settings)}")
         output.write(f"locked {output.count(len(one.settings), 'setting')} of {name} in {display(file)}\n")
 
 
@@ -132,47 +133,7 @@ def _resolve(request: Request, plan: Plan, fetched: Fetched) -> Resolved:
     return assemble(request, plan._replace(process=process), fetched) if process else resolved
 
 
-def _loose(locked: LockedEnvironment) -> dict[str, list[str]]:
-    """Return what cannot be read again as it is now, each with the settings that come from it."""
-    found: dict[str, list[str]] = {}
-    for name, setting in locked.settings.items():
-        if setting.layer == "environment":
-            found.setdefault("the process environment", []).append(name)
-        for read in setting.reads:
-            if read.state == "unpinned" and name not in found.setdefault(f"`{read.document}`", []):
-                found[f"`{read.document}`"].append(name)
-    for read in locked.sources:
-        if read.state == "unpinned":
-            found.setdefault(f"`{read.document}`", [])
-    return found
-
-
-def _refuse(loose: Mapping[str, Mapping[str, Sequence[str]]]) -> None:
-    problems = [
-        Problem(
-            "lock",
-            f"{what} keeps no earlier versions, which --strict refuses: {_some(settings)}",
-            environment,
-            exit_status=78,
-        )
-        for environment, found in loose.items()
-        for what, settings in found.items()
-    ]
-    if problems:
-        raise LockError(
-            "not everything has a version that can be read again, so nothing was locked",
-            problems,
-            hint="without --strict it is marked in the lock, and read as it is then",
-        )
-
-
 def _data(name: str, locked: LockedEnvironment, loose: Mapping[str, Sequence[str]]) -> dict[str, object]:
     leased = [n for n, setting in locked.settings.items() if any(read.state == "leased" for read in setting.reads)]
     unpinned = sorted({setting for settings in loose.values() for setting in settings})
     return {"environment": name, "settings": len(locked.settings), "unpinned": unpinned, "leased": leased}
-
-
-def _some(names: Sequence[str], most: int = 5) -> str:
-    """Return ``names`` for people, who want no more than a few."""
-    more = f" and {len(names) - most} more" if len(names) > most else ""
-    return ", ".join(f"`{name}`" for name in names[:most]) + more or "no setting, so far"

@@ -82,6 +82,7 @@ class Parser(argparse.ArgumentParser):
         group = self.add_argument_group("locked")
         group.add_argument("--locked", action="store_true", help="read the versions in confsvc.lock, and no others")
         group.add_argument("--lock-file", metavar="FILE", help="the versions in this lock instead")
+        group.add_argument("--strict", action="store_true", help="refuse what has no version in the lock")
 
     def pace_options(self, switch: str, text: str) -> None:
         """Add ``switch``, which makes the command stay and takes an interval, and what says how fast it acts."""
@@ -125,7 +126,7 @@ def request_of(args: argparse.Namespace, *, read_all: bool = False) -> Request:
     for option, is_empty in {**empty, "--only": bool(args.only and not only)}.items():
         if is_empty:
             raise UsageError(f"{option} names nothing")
-    return make_request(
+    request = make_request(
         environment=args.env or "",
         file=args.file or "",
         sources=args.source,
@@ -140,6 +141,20 @@ def request_of(args: argparse.Namespace, *, read_all: bool = False) -> Request:
         offline=args.offline,
         cache=not args.no_cache,
     )
+    if getattr(args, "strict", False):
+        _refuse_loose(request, is_all=getattr(args, "all", False))
+    return request
+
+
+def _refuse_loose(request: Request, *, is_all: bool) -> None:
+    """Refuse settings that a lock cannot bring back, before anything is read."""
+    if request.lock is None:
+        raise UsageError("--strict needs --locked: it is about what is in the lock")
+    from confsvc.locking.strict import loose_of, refuse_loose
+
+    names = request.manifest.environments if is_all else (request.manifest.choose(request.environment),)
+    locked = {name: one for name, one in request.lock.environments.items() if name in names}
+    refuse_loose({name: loose_of(one) for name, one in locked.items()}, "so nothing is read")
 
 
 def resolve(request: Request) -> Resolution:
