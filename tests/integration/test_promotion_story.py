@@ -6,6 +6,7 @@ import subprocess
 import pytest
 
 from aws import ENVIRON, Aws
+from browser import Browser
 from confsvc.testing import find_leaks, make_canary
 from openbao import ROOT, Bao
 from running import Done, Project
@@ -83,7 +84,18 @@ def shop(project: Project, bao: Bao, aws: Aws) -> Shop:
     return made
 
 
-def test_a_release_goes_to_production_and_comes_back_with_its_configuration(shop: Shop) -> None:
+def look(shop: Shop, browser: Browser) -> list[list[str]]:
+    """Write a report, open it, and return the words of each row: the setting, and its state in each environment."""
+    assert shop.run("report", "-o", "report.html", "--force").status == 0
+    page = shop.project.folder / "report.html"
+    assert [find_leaks(value, page.read_text()) for value in (FIRST, SECOND, THIRD)] == [[], [], []]
+    browser.open(page.as_uri())
+    rows = "return [...document.querySelectorAll('tbody tr')].map(row => row.innerText.split(/\\s+/))"
+    found: list[list[str]] = browser.run(rows)
+    return found
+
+
+def test_a_release_goes_to_production_and_comes_back_with_its_configuration(shop: Shop, browser: Browser) -> None:
     assert shop.run("check", "--all").status == 0
     assert shop.run("lock", "--all", "--strict").status == 0
     assert find_leaks(FIRST, (shop.project.folder / "confsvc.lock").read_text()) == []
@@ -103,6 +115,10 @@ def test_a_release_goes_to_production_and_comes_back_with_its_configuration(shop
     }
     assert shop.run("diff", "production", "confsvc.lock").status == 1
     assert shop.run("diff", "staging", "confsvc.lock").status == 0
+
+    seen = look(shop, browser)
+    assert [row[0] for row in seen] == ["DATABASE_URL", "STRIPE_KEY", "PORT", "LOG_LEVEL"]
+    assert [row.count("present") for row in seen] == [2, 2, 2, 0]
 
     # The next release calls a setting by another name. That it would have broken both ways is seen before it does.
     shop.git("checkout", "-q", "main")

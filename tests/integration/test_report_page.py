@@ -13,7 +13,7 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.ui import Select
 
-from browser import Browser, run_browser
+from browser import Browser
 from confsvc.testing import find_leaks
 from running import Project
 from serving import Quiet, serving
@@ -41,12 +41,6 @@ sources = ["vault://secret/app", "dotenv://.env"]
 [backends.vault]
 address = "https://127.0.0.1:9"
 """
-
-
-@pytest.fixture(scope="module")
-def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
-    with run_browser(tmp_path_factory.mktemp("chromium")) as one:
-        yield one
 
 
 def written(project: Project, name: str = "report.html") -> str:
