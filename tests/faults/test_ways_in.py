@@ -10,7 +10,7 @@ from aws import Aws
 from fault_proxy import FaultProxy, run_proxy
 from stores import secrets_manager_store
 from toxics import Timeout
-from trial import Store, Trial
+from trial import Trial
 
 Start = Callable[..., None]
 
@@ -34,15 +34,10 @@ def start(tmp_path: Path, moto: Aws, metadata: FaultProxy) -> Iterator[Start]:
         def run(status: int, words: str, *, profile: str = "", keys: bool = False, seconds: float = 1.5) -> None:
             config.write_text(f"[default]\n{profile}\n")
             environ = {**found, **(store.environ if keys else {})}
-            trial = Trial(tmp_path, changed(store, environ), proxy)
+            trial = Trial(tmp_path, store._replace(environ=environ), proxy)
             trial.check(status=status, words=[words], deadline=seconds)
 
         yield run
-
-
-def changed(store: Store, environ: dict[str, str]) -> Store:
-    """Return ``store`` with other variables."""
-    return store._replace(environ=environ)
 
 
 def test_with_keys_nobody_asks_the_metadata_service(start: Start, metadata: FaultProxy) -> None:
