@@ -125,3 +125,14 @@ def test_others_of_a_user_can_be_looked_into(shop: Project, as_nobody: list[str]
         subprocess.run([*as_nobody, "sh", "-c", script], capture_output=True, check=True)
     finally:
         running.close()
+
+
+def test_the_command_of_who_hides_has_the_environment_it_would_have(shop: Project, as_nobody: list[str]) -> None:
+    """Who hides can no longer look up what it was started with: it has done so before."""
+    running = Running(shop, ["exec", "--watch", "--", "env"], prefix=as_nobody)
+    try:
+        assert running.status() == 0, running.err
+    finally:
+        running.close()
+    names = {line.partition("=")[0] for line in running.out.splitlines()}
+    assert names == {*shop.environ, "A", "CONFSVC_ENV", "CONFSVC_FILE"} - {"VAULT_TOKEN"}
