@@ -107,6 +107,17 @@ def holds_secret(annotation: Any, seen: frozenset[type] = frozenset()) -> bool:
     return any(holds_secret(info.annotation, seen | {base}) for _, info in infos_of(base))
 
 
+def _holds(annotation: Any, wanted: type, seen: frozenset[type] = frozenset()) -> bool:
+    """Tell whether ``annotation`` is the RootModel ``wanted``, or has it in it, through others of its kind."""
+    annotation, _ = _unwrapped(annotation)
+    base = typing.get_origin(annotation) or annotation
+    if base is wanted or any(_holds(inner, wanted, seen) for inner in typing.get_args(annotation)):
+        return True
+    if not isinstance(base, type) or base in seen or not issubclass(base, pydantic.RootModel):
+        return False
+    return _holds(base.model_fields["root"].annotation, wanted, seen | {base})
+
+
 def _unwrapped(annotation: Any) -> tuple[Any, list[object]]:
     """Look through Annotated, type aliases, NewType and type variables."""
     metadata: list[object] = []
@@ -130,7 +141,10 @@ def _of_class(base: type, arguments: tuple[Any, ...]) -> Shape:
     if has_fields(base):
         return _model(base)
     if issubclass(base, pydantic.RootModel):
-        return shape_of(base.model_fields["root"].annotation, base.model_fields["root"].metadata)._replace(model=None)
+        root = base.model_fields["root"]
+        if _holds(root.annotation, base):  # a tree of itself has no end but the one that JSON gives it
+            return _json_shape()
+        return shape_of(root.annotation, root.metadata)._replace(model=None)
     if typing.is_typeddict(base) or (issubclass(base, tuple) and hasattr(base, "_fields")):
         return _json_shape()
     name = next((name for classes, name in _KINDS if issubclass(base, classes)), "")

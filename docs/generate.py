@@ -2,11 +2,10 @@
 
 import os
 import sys
-from importlib import import_module
 from pathlib import Path
 
 from confsvc import errors
-from confsvc.cli import ALIASES, COMMANDS
+from confsvc.cli import ALIASES, COMMANDS, module_of
 from confsvc.prices import AS_OF, PRICES, REGION
 
 FOLDER = Path(__file__).parent
@@ -40,7 +39,7 @@ def commands() -> str:
     other = {name: alias for alias, name in ALIASES.items()}
     for name, what in COMMANDS.items():
         also = f" Also called `{other[name]}`." if name in other else ""
-        text = import_module(f"confsvc.cli.{name}").parser().format_help()
+        text = module_of(name).parser().format_help()
         parts.append(f"## {name}\n\n{what[0].upper()}{what[1:]}.{also}\n\n```text\n{text}```\n")
     return "\n".join(parts)
 

@@ -2,13 +2,14 @@
 
 import os
 from importlib import import_module
+from types import ModuleType
 
 from confsvc._suggest import did_you_mean
 from confsvc.cli import output
 from confsvc.errors import ConfsvcError, InternalError, UsageError
 from confsvc.thin.process import die_of_signals
 
-__all__ = ["ALIASES", "COMMANDS", "run"]
+__all__ = ["ALIASES", "COMMANDS", "module_of", "run"]
 
 # name -> what it does, in the order of the help
 COMMANDS = {
@@ -37,6 +38,7 @@ COMMANDS = {
     "completion": "shell completion for bash, zsh and fish",
 }
 ALIASES = {"run": "exec"}
+_WORDS = frozenset({"import"})
 
 # Options that may also stand before the command, and whether they take a value.
 _LEADING = {"-e": 1, "--env": 1, "-f": 1, "--file": 1} | dict.fromkeys(
@@ -66,6 +68,11 @@ def run(argv: list[str]) -> int:
     return failure.exit_status
 
 
+def module_of(command: str) -> ModuleType:
+    """Return the module of ``command``; an underscore follows where Python has a word of its own."""
+    return import_module(f"confsvc.cli.{command}{'_' * (command in _WORDS)}")
+
+
 def _dispatch(argv: list[str]) -> int:
     output.configure(argv)
     argv = _command_first(argv)
@@ -81,7 +88,7 @@ def _dispatch(argv: list[str]) -> int:
     if name not in COMMANDS:
         what = "option" if name.startswith("-") else "command"
         raise UsageError(f"unknown {what} `{name}`{did_you_mean(name, [*COMMANDS, *ALIASES])}", hint="confsvc --help")
-    status: int = import_module(f"confsvc.cli.{name}").main(argv[1:])
+    status: int = module_of(name).main(argv[1:])
     return status
 
 

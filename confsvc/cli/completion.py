@@ -1,8 +1,6 @@
 """``confsvc completion``: shell completion for bash, zsh and fish, made from the parsers themselves."""
 
-from importlib import import_module
-
-from confsvc.cli import ALIASES, COMMANDS, output
+from confsvc.cli import ALIASES, COMMANDS, module_of, output
 from confsvc.cli.options import Parser
 from confsvc.errors import ConfsvcError
 from confsvc.finding import find_and_load
@@ -143,7 +141,7 @@ def options_of(command: str) -> dict[str, str]:
 
 
 def _parser_of(command: str) -> Parser:
-    made: Parser = import_module(f"confsvc.cli.{ALIASES.get(command, command)}").parser()
+    made: Parser = module_of(ALIASES.get(command, command)).parser()
     return made
 
 

@@ -701,3 +701,17 @@ def test_nothing_is_left_first_in_the_path(tmp_path: Path, monkeypatch: pytest.M
     import_schema(f"{write(tmp_path, 'imported_path', 'from pydantic import BaseModel as S')}:S", str(tmp_path))
     assert sys.path[0] == first
     assert os.fspath(tmp_path) == sys.path[-1]
+
+
+class Shrub(pydantic.RootModel[dict[str, "Shrub"]]):
+    """Made of itself."""
+
+
+class Forest(BaseModel):
+    tree: Shrub
+
+
+def test_a_root_model_that_is_made_of_itself_is_json() -> None:
+    schema = ModelSchema(Forest)
+    assert schema.validate({"TREE": '{"a": {"b": {}}}'})[1] == []
+    assert [one.name for one in schema.validate({"TREE": '{"a": 3}'})[1]] == ["TREE"]
