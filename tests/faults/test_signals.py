@@ -16,7 +16,7 @@ from running import CONFSVC
 from supervised import until
 from toxics import Slicer, Timeout
 
-SOON = 0.2  # seconds, and what the machine had no processor for
+SOON = 0.2  # seconds
 
 
 @pytest.fixture
@@ -47,17 +47,32 @@ def test_a_signal_ends_a_start(
     tmp_path: Path, proxy: FaultProxy, phase: Callable[[FaultProxy], None], number: signal.Signals
 ) -> None:
     phase(proxy)
-    process = start(tmp_path, f"http://127.0.0.1:{proxy.port}")
-    until(lambda: proxy.first_at > 0 or (phase is connecting and is_asleep(process.pid)))
-    end(process, number)
+
+    def once() -> float:
+        proxy.forget()
+        process = start(tmp_path, f"http://127.0.0.1:{proxy.port}")
+        until(lambda: proxy.first_at > 0 or (phase is connecting and is_asleep(process.pid)))
+        return end(process, number)
+
+    assert is_soon(once)
     assert not (tmp_path / "started").exists()
 
 
 def test_a_signal_ends_a_start_that_waits_for_a_name(tmp_path: Path) -> None:
-    process = start(tmp_path, f"https://{HOST}", *nameless("silent"))
-    until(lambda: len(list(Path(f"/proc/{process.pid}/task").iterdir())) > 2)
-    end(process, signal.SIGTERM)
+    prefix = nameless("silent")
+
+    def once() -> float:
+        process = start(tmp_path, f"https://{HOST}", *prefix)
+        until(lambda: len(list(Path(f"/proc/{process.pid}/task").iterdir())) > 2)
+        return end(process, signal.SIGTERM)
+
+    assert is_soon(once)
     assert not (tmp_path / "started").exists()
+
+
+def is_soon(once: Callable[[], float]) -> bool:
+    """Tell whether it can be done in time: a busy machine may be late now and then, a fault of ours is each time."""
+    return any(once() < SOON for _ in range(5))
 
 
 def start(folder: Path, address: str, *prefix: str) -> "subprocess.Popen[bytes]":
@@ -76,22 +91,11 @@ def is_asleep(pid: int) -> bool:
     return any((task / "stat").read_text().rpartition(")")[2].split()[0] == "S" for task in tasks)
 
 
-def waited(pid: int) -> float:
-    """Return for how many seconds a process waited for a processor."""
-    return int(Path(f"/proc/{pid}/schedstat").read_text().split()[1]) / 1e9
-
-
-def end(process: "subprocess.Popen[bytes]", number: int) -> None:
-    """Send a signal, which ends ``process`` at once."""
-    before = waited(process.pid)
+def end(process: "subprocess.Popen[bytes]", number: int) -> float:
+    """Send a signal, which ends ``process``, and return after how many seconds it did."""
     began = time.monotonic()
     process.send_signal(number)
-    last = before
-    while process.poll() is None:
-        assert time.monotonic() - began < 20
-        try:
-            last = waited(process.pid)
-        except (OSError, IndexError):
-            continue
-    assert process.returncode in {-number, 128 + number}
-    assert time.monotonic() - began - (last - before) < SOON
+    status = process.wait(20)
+    seconds = time.monotonic() - began
+    assert status in {-number, 128 + number}
+    return seconds
