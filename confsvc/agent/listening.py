@@ -5,6 +5,7 @@ import socket
 import stat
 from typing import NamedTuple
 
+from confsvc.discovery import display
 from confsvc.errors import OutputError, UsageError
 from confsvc.meeting import Lead, Place, is_ours
 from confsvc.thin.place import SOCKET, place_of
@@ -50,13 +51,13 @@ def listen(path: str, *, is_wide: bool) -> Listening:
     path = os.path.abspath(path)
     folder = os.path.dirname(path)
     if len(os.fsencode(path)) > _LONGEST:
-        raise OutputError(f"`{path}` is too long for a socket: {_LONGEST} bytes")
+        raise OutputError(f"`{display(path)}` is too long for a socket: {_LONGEST} bytes")
     _check_folder(folder, is_wide=is_wide)
     _check_place(path)
     lead = Place(path).lead(_BACKLOG, 0o666 if is_wide else 0o600)
     if lead is None:
         raise OutputError(
-            f"`{path}` cannot be listened at: another agent does, or the folder cannot be written",
+            f"`{display(path)}` cannot be listened at: another agent does, or the folder cannot be written",
             hint=f"`--socket PATH` takes another one, and {SOCKET} tells clients of it",
         )
     return Listening(lead.listener, path, lead)
@@ -96,7 +97,7 @@ def _check_folder(folder: str, *, is_wide: bool) -> None:
     except OSError as error:
         reason = os.strerror(error.errno or 0).lower()
     hint = "`mkdir -m 700` makes one, and `--socket PATH` takes another place"
-    raise OutputError(f"the folder `{folder}` cannot hold the agent's socket: {reason}", hint=hint)
+    raise OutputError(f"the folder `{display(folder)}` cannot hold the agent's socket: {reason}", hint=hint)
 
 
 def _check_place(path: str) -> None:
@@ -106,4 +107,4 @@ def _check_place(path: str) -> None:
     except OSError:
         return
     if not stat.S_ISSOCK(found.st_mode) or found.st_uid != os.geteuid():
-        raise OutputError(f"`{path}` is there already, and is no socket of this user")
+        raise OutputError(f"`{display(path)}` is there already, and is no socket of this user")
