@@ -9,7 +9,7 @@ from confsvc.schema import UNSET, Schema, Setting
 from confsvc.types import SettingType
 
 if TYPE_CHECKING:
-    from confsvc.model_nodes import Node
+    from confsvc.models.nodes import Node
 
 __all__ = ["settings_schema"]
 
@@ -95,8 +95,8 @@ def _types_of_model(nodes: Iterable["Node"]) -> tuple[dict[str, Any], dict[str, 
     """Return pydantic's JSON Schema for each setting's type, and what they refer to."""
     from pydantic import PydanticUserError, TypeAdapter
 
-    from confsvc.model_nodes import walk
-    from confsvc.model_running import annotation_of
+    from confsvc.models.nodes import walk
+    from confsvc.models.running import annotation_of
 
     found: dict[str, Any] = {}
     definitions: dict[str, Any] = {}

@@ -4,14 +4,14 @@ import argparse
 from collections.abc import Callable, Iterator, Sequence
 from importlib import import_module
 
-from confsvc.checking import UNCHECKED, Checked, check_documents, check_settings, findings
 from confsvc.cli import output
 from confsvc.cli.options import Parser, look, request_of
 from confsvc.errors import UsageError
-from confsvc.inventory import take_inventory
 from confsvc.manifest import Manifest
+from confsvc.overview.checking import UNCHECKED, Checked, check_documents, check_settings, findings
+from confsvc.overview.inventory import take_inventory
+from confsvc.overview.survey import PROBLEMS, survey
 from confsvc.resolver import Request
-from confsvc.survey import PROBLEMS, survey
 
 __all__ = ["main", "parser"]
 

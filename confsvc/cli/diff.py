@@ -8,14 +8,14 @@ from confsvc._suggest import did_you_mean
 from confsvc.cli import output
 from confsvc.cli.differences import data_of, tell
 from confsvc.cli.options import Parser, given_of, look, positive_seconds
-from confsvc.comparing import ASPECTS, Column, Comparer, column_of_lock
 from confsvc.discovery import display
 from confsvc.errors import LockError, UsageError
 from confsvc.finding import make_request
 from confsvc.locking import Lock, read_lock
 from confsvc.locking.pinning import locked_environment
+from confsvc.overview.comparing import ASPECTS, Column, Comparer, column_of_lock
+from confsvc.overview.survey import survey_all
 from confsvc.resolver import TIMEOUT, Request
-from confsvc.survey import survey_all
 
 __all__ = ["main", "parser"]
 

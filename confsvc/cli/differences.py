@@ -3,8 +3,8 @@
 from collections.abc import Iterator, Mapping, Sequence
 
 from confsvc.cli import output
-from confsvc.comparing import Column, Difference, Side
-from confsvc.survey import PROBLEMS
+from confsvc.overview.comparing import Column, Difference, Side
+from confsvc.overview.survey import PROBLEMS
 
 __all__ = ["data_of", "tell"]
 

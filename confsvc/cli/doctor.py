@@ -11,10 +11,10 @@ from confsvc.cli.options import Parser, positive_seconds, request_of
 from confsvc.diagnosis import Finding, Level
 from confsvc.discovery import display
 from confsvc.errors import ConfsvcError, ManifestError
-from confsvc.examining import Examined, examine
+from confsvc.overview.examining import Examined, examine
+from confsvc.overview.survey import plan_all
 from confsvc.plan import Plan
 from confsvc.resolver import Request
-from confsvc.survey import plan_all
 
 __all__ = ["main", "parser"]
 

@@ -106,8 +106,8 @@ def _lock(requests: Mapping[str, Request], file: str, *, strict: bool) -> None:
 
 def _take(requests: Mapping[str, Request]) -> dict[str, LockedEnvironment]:
     """Read everything that may be needed, and return what a lock says of it."""
-    from confsvc.gathering import Gathering
     from confsvc.locking.making import lock_of
+    from confsvc.overview.gathering import Gathering
 
     plans = {name: plan_request(request) for name, request in requests.items()}
     timeout = max(request.timeout for request in requests.values())

@@ -9,12 +9,12 @@ from confsvc._suggest import did_you_mean
 from confsvc.cli import output
 from confsvc.cli.options import Parser, request_of
 from confsvc.errors import ManifestError, ResolutionError, UsageError
-from confsvc.outlook import DAYS, Charge, Outlook, Share, charges_of, look_ahead
+from confsvc.overview.outlook import DAYS, Charge, Outlook, Share, charges_of, look_ahead
+from confsvc.overview.prices import AS_OF, REGION
+from confsvc.overview.survey import plan_all
 from confsvc.plan import Plan
-from confsvc.prices import AS_OF, REGION
 from confsvc.reference import Reference
 from confsvc.resolver import Request, plan_request
-from confsvc.survey import plan_all
 
 __all__ = ["main", "parser"]
 

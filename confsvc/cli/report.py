@@ -8,7 +8,7 @@ from confsvc.cli import output
 from confsvc.cli.options import Parser, look, request_of
 from confsvc.errors import OutputError, UsageError
 from confsvc.inject.files import write_file
-from confsvc.survey import survey
+from confsvc.overview.survey import survey
 from confsvc.writers.report import Report, page, report_data, report_of
 
 __all__ = ["main", "parser"]

@@ -5,8 +5,8 @@ https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-comm
 
 from collections.abc import Sequence
 
-from confsvc.checking import Checked, Finding
 from confsvc.errors import printable
+from confsvc.overview.checking import Checked, Finding
 
 __all__ = ["github"]
 

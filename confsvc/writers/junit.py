@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
-from confsvc.checking import Case, Checked, Finding
 from confsvc.errors import Problem, printable
+from confsvc.overview.checking import Case, Checked, Finding
 
 __all__ = ["junit"]
 

@@ -9,8 +9,8 @@ from hashlib import sha256
 from json import dumps
 
 from confsvc._version import __version__
-from confsvc.checking import Checked, Finding
 from confsvc.errors import ConfsvcError, Problem, printable
+from confsvc.overview.checking import Checked, Finding
 from confsvc.reference import quote
 
 __all__ = ["sarif"]

@@ -9,8 +9,8 @@ from xml.etree import ElementTree
 import jsonschema
 import pytest
 
-from confsvc.checking import Case, Checked, Finding
 from confsvc.errors import Problem
+from confsvc.overview.checking import Case, Checked, Finding
 from confsvc.testing import find_leaks
 from confsvc.writers.github import github
 from confsvc.writers.junit import junit

@@ -8,12 +8,12 @@ import pytest
 
 from confsvc import registry
 from confsvc.adapter import Deadline, Document, Lease, Outcome
-from confsvc.comparing import Comparer, Difference
 from confsvc.errors import Denied
 from confsvc.loading import load_manifest
+from confsvc.overview.comparing import Comparer, Difference
+from confsvc.overview.survey import survey
 from confsvc.reference import Reference
 from confsvc.resolver import Request
-from confsvc.survey import survey
 from confsvc.testing import find_leaks
 from confsvc.testing.memory import MemoryAdapter, MemoryStore
 

@@ -60,3 +60,9 @@ def test_a_wrong_option_of_it_is_told(walked: Project) -> None:
     walked.write({"confsvc.toml": text + "[backends.ini]\nencodng = 'utf-8'\n"})
     done = walked.run("check")
     assert (done.status, "unknown key `encodng` (did you mean `encoding`?)" in done.err) == (78, True)
+
+
+def test_every_folder_of_the_core_is_told_of() -> None:
+    rows = re.findall(r"^\| (`.*?`) \|", PAGE.read_text(), re.MULTILINE)
+    told = {name.strip("` ") for row in rows for name in row.split(",")}
+    assert told == {path.parent.name for path in (PAGE.parent / "confsvc").glob("*/__init__.py")}

@@ -12,10 +12,10 @@ from confsvc import registry
 from confsvc.adapter import Backend, Deadline, Document, Lease, Outcome, on_progress
 from confsvc.errors import Denied, ManifestError, OutputError, Unavailable, UnknownEnvironmentError, UsageError
 from confsvc.loading import load_manifest
+from confsvc.overview.survey import PROBLEMS, Surveyed, survey
 from confsvc.reference import Reference
 from confsvc.resolver import Request
 from confsvc.schema import Setting, TableSchema
-from confsvc.survey import PROBLEMS, Surveyed, survey
 from confsvc.testing import find_leaks
 from confsvc.testing.memory import MemoryAdapter, MemoryStore
 

@@ -5,8 +5,8 @@ from typing import NamedTuple
 
 from confsvc.errors import Problem
 from confsvc.manifest import Manifest
+from confsvc.overview.survey import PROBLEMS, Standing, Surveyed
 from confsvc.schema import Schema
-from confsvc.survey import PROBLEMS, Standing, Surveyed
 
 __all__ = ["Column", "Report", "Row", "report_data", "report_of"]
 

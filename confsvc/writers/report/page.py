@@ -8,7 +8,7 @@ from html import escape
 from importlib.resources import files
 
 from confsvc._version import __version__
-from confsvc.survey import PROBLEMS, Standing, State
+from confsvc.overview.survey import PROBLEMS, Standing, State
 from confsvc.writers.report.facts import Column, Report, Row
 
 __all__ = ["age_of", "page"]

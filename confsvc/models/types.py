@@ -102,7 +102,7 @@ def holds_secret(annotation: Any, seen: frozenset[type] = frozenset()) -> bool:
         return True
     if not isinstance(base, type) or base in seen or not (has_fields(base) or issubclass(base, pydantic.RootModel)):
         return False
-    from confsvc.model_fields import infos_of  # whose fields have shapes in turn
+    from confsvc.models.fields import infos_of  # whose fields have shapes in turn
 
     return any(holds_secret(info.annotation, seen | {base}) for _, info in infos_of(base))
 
@@ -274,6 +274,6 @@ def _one_of(shapes: list[Shape]) -> Shape:
 
 
 def _model(model: type) -> Shape:
-    from confsvc.model_fields import prepare_model  # whose fields have shapes in turn
+    from confsvc.models.fields import prepare_model  # whose fields have shapes in turn
 
     return Shape(SettingType("json"), lambda raw: prepare_model(model, raw), model)

@@ -10,7 +10,7 @@ from typing import Any
 
 from confsvc._suggest import did_you_mean
 from confsvc.errors import ManifestError
-from confsvc.model_running import raised_at
+from confsvc.models.running import raised_at
 
 __all__ = ["import_model"]
 

@@ -8,8 +8,8 @@ from confsvc.adapter import Backend
 from confsvc.errors import ConfsvcError, Problem
 from confsvc.fetching import make_adapter
 from confsvc.needs import Needs
+from confsvc.overview.prices import PRICES, Price
 from confsvc.plan import Plan
-from confsvc.prices import PRICES, Price
 from confsvc.reference import Reference
 
 __all__ = ["DAYS", "Charge", "Outlook", "Share", "charges_of", "look_ahead"]

@@ -11,8 +11,8 @@ from pydantic_core import PydanticSerializationError, PydanticUndefined, to_json
 from confsvc import _json
 from confsvc.errors import ManifestError
 from confsvc.manifest_schema import SETTING_NAME
-from confsvc.model_fields import Field, default_of, fields_of
-from confsvc.model_types import has_fields, holds_secret, is_settings
+from confsvc.models.fields import Field, default_of, fields_of
+from confsvc.models.types import has_fields, holds_secret, is_settings
 from confsvc.setting import UNSET, Setting
 
 __all__ = ["DefaultText", "Node", "nodes_of", "unwrap", "walk"]

@@ -8,7 +8,7 @@ from confsvc.adapter import Backend, Deadline
 from confsvc.diagnosis import Finding, finding_of
 from confsvc.errors import ConfsvcError, DeadlineError, Unauthenticated
 from confsvc.fetching import make_adapter
-from confsvc.gathering import backend_key
+from confsvc.overview.gathering import backend_key
 from confsvc.plan import Plan
 from confsvc.reference import Reference
 

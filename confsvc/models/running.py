@@ -10,7 +10,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import SchemaValidator
 
 from confsvc.messages import describe_error
-from confsvc.model_types import is_settings
+from confsvc.models.types import is_settings
 
 __all__ = ["Fault", "annotation_of", "check", "make", "raised_at"]
 

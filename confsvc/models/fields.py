@@ -11,7 +11,7 @@ from pydantic_core import PydanticUndefined
 
 from confsvc import _json
 from confsvc.errors import ManifestError
-from confsvc.model_types import Shape, is_settings, shape_of
+from confsvc.models.types import Shape, is_settings, shape_of
 from confsvc.types import Raw, prepare_many
 
 __all__ = ["Field", "default_of", "fields_of", "infos_of", "prepare_fields", "prepare_model"]
@@ -124,7 +124,7 @@ def prepare_model(model: type, raw: Raw) -> tuple[object, str]:
     prepared, reason = prepare_fields(model, raw)
     if reason or not is_settings(model):
         return prepared, reason
-    from confsvc.model_running import make  # needed by few
+    from confsvc.models.running import make  # needed by few
 
     # Left to the model around it, a BaseSettings would read the environment for what is not given here.
     made, faults = make(model, prepared)

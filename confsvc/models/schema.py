@@ -7,13 +7,13 @@ from pydantic_core import PydanticUndefined
 
 from confsvc.errors import InternalError, ManifestError, UsageError
 from confsvc.messages import Invalid
-from confsvc.model_defaults import faulty_defaults
-from confsvc.model_fields import prepare_fields
-from confsvc.model_import import import_model
-from confsvc.model_locating import Locator
-from confsvc.model_nodes import DefaultText, Node, nodes_of, parts_of, unwrap, walk
-from confsvc.model_running import Fault, annotation_of, check, make
-from confsvc.model_types import has_fields, is_settings
+from confsvc.models.defaults import faulty_defaults
+from confsvc.models.fields import prepare_fields
+from confsvc.models.importing import import_model
+from confsvc.models.locating import Locator
+from confsvc.models.nodes import DefaultText, Node, nodes_of, parts_of, unwrap, walk
+from confsvc.models.running import Fault, annotation_of, check, make
+from confsvc.models.types import has_fields, is_settings
 from confsvc.secret import Secret
 from confsvc.setting import Setting
 from confsvc.types import Raw

@@ -3,8 +3,8 @@
 from collections.abc import Collection, Iterable, Mapping
 
 from confsvc.messages import Invalid
-from confsvc.model_nodes import Node, walk
-from confsvc.model_running import Fault
+from confsvc.models.nodes import Node, walk
+from confsvc.models.running import Fault
 
 __all__ = ["Locator"]
 

@@ -12,13 +12,13 @@ from confsvc.adapter import Deadline, Description, Undescribed
 from confsvc.deciding import describe
 from confsvc.errors import ConfsvcError, Malformed, NotFound, Problem
 from confsvc.fetching import describe_documents
-from confsvc.gathering import Gathering
 from confsvc.manifest import KeyPath, Manifest
+from confsvc.overview.gathering import Gathering
+from confsvc.overview.survey import plan_all
 from confsvc.plan import Plan
 from confsvc.reference import Reference
 from confsvc.resolver import Request, refuse_offline
 from confsvc.schema import UNSET
-from confsvc.survey import plan_all
 
 __all__ = ["Inventory", "Item", "take_inventory"]
 

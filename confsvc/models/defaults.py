@@ -7,8 +7,8 @@ from typing import Any
 from weakref import WeakKeyDictionary
 
 from confsvc.fields import Like
-from confsvc.model_nodes import DefaultText, Node
-from confsvc.model_running import Fault, annotation_of, check
+from confsvc.models.nodes import DefaultText, Node
+from confsvc.models.running import Fault, annotation_of, check
 
 __all__ = ["faulty_defaults"]
 

@@ -10,11 +10,11 @@ from collections.abc import Iterable, Mapping
 from typing import Literal, NamedTuple
 
 from confsvc.errors import ConfsvcError
-from confsvc.gathering import backend_key
 from confsvc.locking import LockedEnvironment, LockedSetting
+from confsvc.overview.gathering import backend_key
+from confsvc.overview.survey import Standing, Surveyed
 from confsvc.plan import Plan
 from confsvc.reference import Reference, parse_reference
-from confsvc.survey import Standing, Surveyed
 
 __all__ = ["ASPECTS", "Column", "Comparer", "Difference", "Side", "column_of_lock"]
 

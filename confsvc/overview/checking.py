@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from confsvc.errors import ConfsvcError, Problem, ResolutionError
-from confsvc.inventory import Inventory, Item
 from confsvc.manifest import KeyPath, Manifest
-from confsvc.survey import Standing, Surveyed
+from confsvc.overview.inventory import Inventory, Item
+from confsvc.overview.survey import Standing, Surveyed
 
 __all__ = ["UNCHECKED", "Case", "Checked", "Finding", "check_documents", "check_settings", "findings"]
 

@@ -19,7 +19,7 @@ from confsvc.adapter import Deadline
 from confsvc.assembly import Resolved
 from confsvc.errors import ConfsvcError, ManifestError, Problem, UnknownEnvironmentError
 from confsvc.fetching import Fetched, fetch_documents
-from confsvc.gathering import Gathering
+from confsvc.overview.gathering import Gathering
 from confsvc.plan import Plan
 from confsvc.resolution import Value
 from confsvc.resolver import Request, assemble, net_for, plan_request, recorded, trail_for

@@ -1,0 +1,1 @@
+"""Several environments at once: what each one reads, needs, has and lacks."""
