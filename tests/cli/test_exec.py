@@ -354,7 +354,7 @@ def test_an_empty_value_is_a_value_and_a_bare_key_is_none(project: Project) -> N
 
 def test_what_is_left_of_the_process_is_the_parents(shop: Project) -> None:
     """Working folder, file mode mask, limits, priority and blocked signals are those we were started with."""
-    shop.write({"show.sh": "pwd; umask; ulimit -n; nice; grep -E 'Sig(Blk|Ign)' /proc/$$/status\n"})
+    shop.write({"show.sh": "pwd; umask; ulimit -n; nice; exec grep -E 'Sig(Blk|Ign)' /proc/self/status\n"})
     script = "umask 027; ulimit -n 77; trap '' HUP USR1; exec nice -n 3 {} bash show.sh"
     plain = shop.shell(script.format("env"))
     assert shop.shell(script.format("confsvc exec --")) == plain
