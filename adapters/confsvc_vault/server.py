@@ -8,6 +8,7 @@ from confsvc.adapter import Deadline
 from confsvc.errors import AdapterError, ConfsvcError, DeadlineError, ManifestError, Unavailable
 from confsvc.http import Answer, Call, Client, Origin, RetryPolicy, object_of, parse_origin
 from confsvc_vault.configuration import Configuration
+from confsvc_vault.paths import Mount, Target
 
 __all__ = ["Heard", "Server", "headers_for"]
 
@@ -30,10 +31,14 @@ def headers_for(token: str, namespace: str) -> dict[str, str]:
 
 
 class Server:
-    """A Vault or OpenBao server, or a cluster of them. Making it does no I/O."""
+    """A Vault or OpenBao server, or a cluster of them. Making it does no I/O.
+
+    ``described`` is in which mount each secret was described last, for who looks again and again.
+    """
 
     def __init__(self, configuration: Configuration) -> None:
         self.configuration = configuration
+        self.described: dict[Target, Mount] = {}
         self._clients: dict[Origin, Client] = {}
 
     @property

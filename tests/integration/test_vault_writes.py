@@ -11,7 +11,8 @@ from confsvc.adapter import Deadline, Describer, Description, LeaseKeeper, Store
 from confsvc.errors import Denied, Malformed, NotFound, Unauthenticated
 from confsvc.reference import parse_reference
 from confsvc_vault.adapter import VaultAdapter
-from openbao import Bao
+from counting import run_counting
+from openbao import ROOT, Bao
 from vaulting import backend_for, value_of
 
 PATH = "vault://secret/writes"
@@ -53,6 +54,21 @@ def test_a_secret_is_described_without_being_read(bao: Bao) -> None:
     assert found.time.startswith("20")
     assert first.version == "1"
     assert first.time < found.time
+
+
+def test_who_looks_again_asks_once_and_sees_what_is_mounted_by_then(bao: Bao) -> None:
+    bao.call("POST", "sys/mounts/moving", {"type": "kv", "options": {"version": "2"}})
+    bao.call("POST", "moving/data/app", {"data": {"v": "one"}})
+    with run_counting(bao.address) as counting:
+        adapter = VaultAdapter(backend_for(counting.address, {"VAULT_TOKEN": ROOT}))
+        assert describe(adapter, "vault://moving/app").version == "1"
+        counting.asked.clear()
+        assert describe(adapter, "vault://moving/app").version == "1"
+        assert counting.asked == {"GET /v1/moving/metadata/app": 1}
+        bao.call("DELETE", "sys/mounts/moving")
+        bao.call("POST", "sys/mounts/moving", {"type": "kv", "options": {"version": "1"}})
+        assert isinstance(describe(adapter, "vault://moving/app"), Malformed)
+        adapter.close()
 
 
 def test_what_was_deleted_is_described_as_that(bao: Bao, adapter: VaultAdapter) -> None:
