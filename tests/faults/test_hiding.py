@@ -136,3 +136,11 @@ def test_the_command_of_who_hides_has_the_environment_it_would_have(shop: Projec
         running.close()
     names = {line.partition("=")[0] for line in running.out.splitlines()}
     assert names == {*shop.environ, "A", "CONFSVC_ENV", "CONFSVC_FILE"} - {"VAULT_TOKEN"}
+
+
+def test_what_a_command_unsets_stays_where_it_was_started_with_and_the_docs_say_so(shop: Project) -> None:
+    done = shop.run("exec", "--", "sh", "-c", "unset A; test -z ${A+x} && cat /proc/$$/environ")
+    assert done.status == 0
+    assert f"A={SECRET}" in done.out.split("\0")
+    page = (Path(__file__).parents[2] / "docs" / "security.md").read_text()
+    assert "`unset`" in page
