@@ -47,6 +47,7 @@ def parser() -> Parser:
     group.add_argument("--set", metavar="NAME=VALUE", action="append", default=[], help="decide one setting in both")
     group.add_argument("--only", metavar="A,B", action="append", default=[], help="compare these settings alone")
     group.add_argument("--timeout", metavar="TIME", help=f"for everything together, default {TIMEOUT:g}s")
+    group.add_argument("--offline", action="store_true", help="ask no store: the last good settings are compared")
     return made
 
 
@@ -86,6 +87,7 @@ def _request(args: argparse.Namespace) -> Request:
         override=True,
         timeout=positive_seconds("--timeout", args.timeout, TIMEOUT),
         by=args.by,
+        offline=args.offline,
     )
 
 

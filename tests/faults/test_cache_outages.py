@@ -260,6 +260,16 @@ def test_a_check_tells_how_the_stores_are(shop: Shop, proxy: FaultProxy) -> None
     assert shop.project.run("check", "--offline", "--metadata").status == 64
 
 
+def test_environments_are_compared_offline_by_what_was_kept(shop: Shop, proxy: FaultProxy) -> None:
+    text = (shop.project.folder / "confsvc.toml").read_text()
+    shop.project.manifest(text + '[environments.twin]\nextends = "production"\n')
+    assert [shop.project.run("get", "SETTING_A", "-e", name).status for name in ("production", "twin")] == [0, 0]
+    proxy.refuse()
+    assert shop.project.run("diff", "production", "twin").status == 69
+    done = shop.project.run("diff", "production", "twin", "--only", "SETTING_A", "--offline")
+    assert (done.status, done.out) == (0, "ok: production and twin have 1 setting the same\n")
+
+
 WATCH = 'echo up "$SETTING_A"; exec sleep 60'
 
 
