@@ -6,7 +6,6 @@ from typing import Any, NamedTuple
 from confsvc.adapter import Description, Document
 from confsvc.errors import ConfsvcError
 from confsvc.manifest import Manifest
-from confsvc.outcomes import decode
 from confsvc.plan import Plan
 from confsvc.reference import Reference
 from confsvc.registry import adapter_class
@@ -39,7 +38,11 @@ def is_shared(plan: Plan, reference: Reference) -> bool:
 def fetch_by_agent(manifest: Manifest, plan: Plan, timeout: float, max_age: float | None = None) -> Served:
     """Return the outcomes of those documents of ``plan`` that an agent serves. ``max_age`` is in seconds."""
     data, warnings = _ask("documents", manifest, plan, timeout, max_age)
-    is_old = bool(data and warnings)
+    if not data:
+        return Served(warnings=warnings)
+    from confsvc.outcomes import decode  # where there is an agent
+
+    is_old = bool(warnings)
     outcomes = {reference: decode(one) for reference, one in _those(data, plan).items()}
     found = {r: one for r, one in outcomes.items() if isinstance(one, Document | ConfsvcError)}
     return Served(found, warnings, is_old)
