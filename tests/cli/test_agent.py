@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import shutil
 import socket
 import ssl
 import subprocess
@@ -19,6 +20,7 @@ import pytest
 
 from agents import Agent, Said, ask_raw, run_agent
 from certificates import Authority
+from openbao import missing
 from running import CONFSVC, Project
 
 MANIFEST = """
@@ -59,6 +61,8 @@ def test_the_settings_of_one_environment_are_served_as_json(agent: Agent, shop: 
 
 
 def test_curl_can_ask(agent: Agent) -> None:
+    if shutil.which("curl") is None:
+        missing("curl", "apt-get install curl")
     done = subprocess.run(
         ["curl", "-sS", "--unix-socket", agent.path, "http://localhost/v1/settings?environment=production"],
         capture_output=True,
