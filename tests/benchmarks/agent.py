@@ -1,8 +1,8 @@
 """What an agent saves, and what it costs: `python tests/benchmarks/agent.py [--long]`.
 
 Starts through an agent in turn with a bare Python of the same run; a thousand cold starts at once, and thousands of raw
-clients; an outage; memory at rest and after many requests; OpenBao's own agent beside it. ``--long`` asks ten million
-times. The limits are what the numbers are held to; compare rows of one run only.
+clients; an outage; memory at rest and after many requests; beside it OpenBao's own agent, and hvac. ``--long`` asks ten
+million times. The limits are what the numbers are held to; compare rows of one run only.
 """
 
 import json
@@ -58,6 +58,14 @@ env_template "S" {{
 exec {{ command = ["/bin/true"] }}
 """
 
+# What reads the same secret with the library for it, and becomes the command.
+HVAC = """
+import os, sys, hvac
+read = hvac.Client(sys.argv[1], sys.argv[2]).secrets.kv.v2.read_secret_version("app", raise_on_deleted_version=True)
+os.environ.update(read["data"]["data"])
+os.execv("/bin/true", ["true"])
+"""
+
 
 def main() -> None:
     """Print the numbers."""
@@ -94,7 +102,7 @@ def main() -> None:
             show("at rest, three backends", resident(process.pid), "MiB", 70)
         starts(three, environ, "three backends", runs)
         serving(one, environ, LONG if "--long" in sys.argv else BRIEF)
-        supervisor(folder, bao)
+        peers(folder, bao)
         outages(one, environ, folder)
 
 
@@ -295,8 +303,8 @@ def load(path: str, count: int) -> None:
     print(seconds, times[len(times) // 2], times[len(times) * 99 // 100])
 
 
-def supervisor(folder: Path, bao: Bao) -> None:
-    """Compare with the process supervisor of OpenBao's agent."""
+def peers(folder: Path, bao: Bao) -> None:
+    """Compare with the process supervisor of OpenBao's agent, and with a program that uses hvac."""
     one = folder / "one"
     (folder / "token").write_text(ROOT)
     (folder / "agent.hcl").write_text(BAO_AGENT.format(address=bao.address, folder=folder))
@@ -307,6 +315,9 @@ def supervisor(folder: Path, bao: Bao) -> None:
         ours = statistics.median(timed([CONFSVC, "exec", "--", "/bin/true"], one, mine) for _ in range(9))
     other = statistics.median(timed_any(command, folder, theirs) for _ in range(3))
     show(f"bao agent, a start ({other * 1000:.0f} ms): ours as a part of it", ours / other, "", 0.2)
+    program = [PYTHON, "-c", HVAC, bao.address, ROOT]
+    other = statistics.median(timed(program, folder, theirs) for _ in range(9))
+    show(f"hvac, a start ({other * 1000:.0f} ms): ours as a part of it", ours / other, "", 0.2)
 
 
 def timed_any(command: Sequence[str], folder: Path, environ: Mapping[str, str]) -> float:
