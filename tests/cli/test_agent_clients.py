@@ -292,7 +292,7 @@ def test_a_signal_while_it_waits_ends_it(shop: Project) -> None:
 
 # The interpreter may be where others cannot look, so everything is loaded before somebody else is become.
 BECOME = """
-import os, sys, _blake2, _json, _socket, ctypes, http, json, resource, urllib.parse
+import os, sys, _blake2, _json, _socket, ctypes, http, json, locale, resource, urllib.parse
 import confsvc, confsvc.cli.agent, confsvc.agent.running, confsvc.thin.start
 from confsvc.cli import run
 confsvc.resolve(environment="production")

@@ -14,6 +14,19 @@ __all__ = ["Authority", "pem_of"]
 _DAY = dt.timedelta(days=1)
 
 
+_SIGNS = x509.KeyUsage(
+    digital_signature=True,
+    content_commitment=False,
+    key_encipherment=False,
+    data_encipherment=False,
+    key_agreement=False,
+    key_cert_sign=True,
+    crl_sign=True,
+    encipher_only=False,
+    decipher_only=False,
+)
+
+
 def pem_of(key: ec.EllipticCurvePrivateKey) -> bytes:
     """Return a private key as PEM."""
     return key.private_bytes(
@@ -28,8 +41,10 @@ class Authority:
         self._folder = folder
         self._key = ec.generate_private_key(ec.SECP256R1())
         self._name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
-        builder = self._builder(self._name, self._key, life=_DAY).add_extension(
-            x509.BasicConstraints(ca=True, path_length=None), critical=True
+        builder = (
+            self._builder(self._name, self._key, life=_DAY)
+            .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+            .add_extension(_SIGNS, critical=True)
         )
         self.file = folder / f"{name.replace(' ', '-')}.pem"
         self.file.write_bytes(self._sign(builder))
@@ -66,6 +81,9 @@ class Authority:
             .serial_number(x509.random_serial_number())
             .not_valid_before(now - 2 * _DAY)
             .not_valid_after(now + life)
+            # Python looks for both from 3.13 on.
+            .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
+            .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(self._key.public_key()), critical=False)
         )
 
     def _sign(self, builder: x509.CertificateBuilder) -> bytes:
