@@ -120,7 +120,8 @@ def test_others_of_a_user_can_be_looked_into(shop: Project, as_nobody: list[str]
     """The control of the test above: a process that does not hide."""
     running = Running(shop, ["exec", "--", "sleep", "60"], prefix=as_nobody)
     try:
-        until(lambda: b"sleep" in Path(f"/proc/{running.pid}/cmdline").read_bytes())
+        # The words of its command are in its command line from the start: it must have become the command.
+        until(lambda: Path(f"/proc/{running.pid}/cmdline").read_bytes() == b"sleep\x0060\x00")
         script = f"exec 3< /proc/{running.pid}/environ"
         subprocess.run([*as_nobody, "sh", "-c", script], capture_output=True, check=True)
     finally:
