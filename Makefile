@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: help setup demo test test-faults lint format wheel bench docs lock clean
+.PHONY: help setup demo test test-faults test-again lint format wheel bench docs lock clean
 
 help:  ## show this help
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -27,6 +27,9 @@ test: $(STAMP)  ## run the tests, all but those of test-faults
 # They wait more than they work: twice as many workers as there are processors.
 test-faults: $(STAMP)  ## run the tests of outages, broken networks and leaks
 	$(BIN)/python -m pytest -n $$(($$(nproc) * 2)) tests/faults
+
+test-again: $(STAMP)  ## run the tests that failed last time, one after the other
+	$(BIN)/python -m pytest -n 0 --last-failed --last-failed-no-failures none
 
 lint: $(STAMP)  ## check style, types and the architecture
 	$(BIN)/ruff check .
