@@ -7,7 +7,7 @@ _TEXT: dict[str, object] = {"type": "string"}
 OPTIONS: dict[str, dict[str, object]] = {
     "region": {**_TEXT, "pattern": "^[a-z]{2,}(-[a-z]+)+-[0-9]+$"},
     "profile": _TEXT,
-    "role_arn": _TEXT,
+    "role_arn": {**_TEXT, "pattern": "^arn:[a-z-]+:iam::[0-9]+:role/.+$"},
     "role_session_name": _TEXT,
     "external_id": _TEXT,
     "endpoint_url": _TEXT,

@@ -8,6 +8,7 @@ from confsvc.adapter import Deadline, Document, moment_of, progress
 from confsvc.errors import AdapterError, DeadlineError, Denied, Malformed, NotFound
 from confsvc_aws.api import Api, Failure, Heard, Operation
 from confsvc_aws.names import ParameterName
+from confsvc_aws.places import partition_of
 from confsvc_aws.saying import Subject, error_of
 
 __all__ = ["Found", "ParameterReader", "groups_of", "listed", "subject_of", "tree_version"]
@@ -21,7 +22,7 @@ _SECRET = "SecureString"  # noqa: S105 - what the API calls one
 
 def subject_of(name: ParameterName, region: str, action: str) -> Subject:
     """Return ``name`` as errors speak of it."""
-    arn = f"arn:aws:ssm:{region}:*:parameter/{name.id.lstrip('/')}{'*' if name.is_tree else ''}"
+    arn = f"arn:{partition_of(region)}:ssm:{region}:*:parameter/{name.id.lstrip('/')}{'*' if name.is_tree else ''}"
     what = f"{name.id.rstrip('/')}/" if name.is_tree else name.id
     version = f"version or label `{name.selector[1:]}`" if name.selector else ""
     return Subject(what, region, f"ssm:{action}", name.id if name.id.startswith("arn:") else arn, version)

@@ -4,10 +4,11 @@ from base64 import b64decode
 from collections.abc import Mapping, Sequence
 
 from confsvc.adapter import Deadline, Document, moment_of
-from confsvc.errors import AdapterError, DeadlineError, Denied, Malformed
+from confsvc.errors import AdapterError, DeadlineError, Denied, Malformed, Throttled, Unavailable
 from confsvc_aws.api import Api, Failure, Heard, Operation
 from confsvc_aws.errors import UNKNOWN_OPERATION, kind_of
 from confsvc_aws.names import SecretName
+from confsvc_aws.places import partition_of
 from confsvc_aws.saying import Subject, error_of
 
 __all__ = ["Found", "SecretReader", "groups_of", "subject_of"]
@@ -20,9 +21,11 @@ _SUFFIX = 7  # what an ARN has behind the name: a dash and six random characters
 
 def subject_of(name: SecretName, region: str, action: str) -> Subject:
     """Return ``name`` as errors speak of it."""
-    resource = name.id if name.id.startswith("arn:") else f"arn:aws:secretsmanager:{region}:*:secret:{name.id}-??????"
+    arn = f"arn:{partition_of(region)}:secretsmanager:{region}:*:secret:{name.id}-??????"
     version = f"version `{name.version}`" if name.version else f"stage `{name.stage}`" if name.stage else ""
-    return Subject(name.name, region, f"secretsmanager:{action}", resource, version)
+    return Subject(
+        name.name, region, f"secretsmanager:{action}", name.id if name.id.startswith("arn:") else arn, version
+    )
 
 
 class SecretReader:
@@ -72,6 +75,8 @@ class SecretReader:
         for entry in _list(body.get("Errors")):
             wanted, code = str(entry.get("SecretId", "")), str(entry.get("ErrorCode", ""))
             failure = Failure(code, kind_of(code, 400))
+            if failure.kind in {Throttled, Unavailable}:  # left out, so asked for by itself, which is tried again
+                continue
             by_id[wanted] = self._error(failure, SecretName(wanted), "GetSecretValue")
         return {name: by_id[name.id] for name in group if name.id in by_id}
 

@@ -156,6 +156,16 @@ def test_what_a_group_leaves_out_is_asked_for_by_itself(serve: Serve) -> None:
     assert list(map(operation, requests)) == ["batchgetsecretvalue", "getsecretvalue"]
 
 
+@pytest.mark.parametrize("code", ["ThrottlingException", "InternalServiceError"])
+def test_what_is_busy_inside_a_group_is_asked_for_again(code: str, serve: Serve) -> None:
+    """Decrypting has limits of its own: one secret of a group may meet them, and the group is answered all the same."""
+    group = {"SecretValues": [GOOD], "Errors": [{"SecretId": "y", "ErrorCode": code, "Message": "m"}]}
+    port, requests = answers(serve, reply(group), said(code, 500), reply({**GOOD, "Name": "y"}))
+    found = fetch(backend(port), ["aws-sm://x", "aws-sm://y"])
+    assert [type(one) for one in found] == [Document, Document]
+    assert list(map(operation, requests)) == ["batchgetsecretvalue", "getsecretvalue", "getsecretvalue"]
+
+
 def test_a_parameter_that_is_denied_spoils_no_other(serve: Serve) -> None:
     def handle(connection: socket.socket, request: bytes) -> None:
         names = json.loads(request.partition(b"\r\n\r\n")[2])["Names"]

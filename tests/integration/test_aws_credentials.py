@@ -9,7 +9,7 @@ from typing import Any
 import botocore.session
 import pytest
 
-from aws import ENVIRON, REGION, Aws, fetch
+from aws import ENVIRON, Aws, fetch
 from confsvc.adapter import Backend, Document
 from confsvc.errors import AdapterError, ManifestError, Unauthenticated
 from confsvc.testing import find_leaks, make_canary
@@ -154,16 +154,6 @@ def test_a_role_that_is_not_given_says_so(
     assert [
         record.name for record in caplog.records if "not authorized" in record.getMessage() + str(record.exc_info)
     ] == []
-
-
-def test_two_accounts_and_three_regions_are_three_backends(aws: Aws) -> None:
-    for region in (REGION, "us-east-1", "ap-south-1"):
-        aws.put_secret("regional", region, region=region)
-    found = [
-        fetch(aws.backend("aws-sm", region=region), ["aws-sm://regional"])[0].content.reveal()
-        for region in (REGION, "us-east-1", "ap-south-1")
-    ]
-    assert found == [REGION, "us-east-1", "ap-south-1"]
 
 
 def test_a_role_is_not_asked_for_at_the_address_of_the_store(aws: Aws, monkeypatch: pytest.MonkeyPatch) -> None:

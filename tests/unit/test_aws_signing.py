@@ -15,13 +15,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from confsvc.adapter import Backend, Deadline
-from confsvc.errors import ManifestError, Unavailable
+from confsvc.errors import Denied, ManifestError, Unavailable
 from confsvc.http import Client
 from confsvc.testing import find_leaks, make_canary
-from confsvc_aws.api import Api, Operation
+from confsvc_aws.api import Api, Failure, Operation
 from confsvc_aws.credentials import Identity
 from confsvc_aws.errors import CODES
+from confsvc_aws.names import ParameterName, SecretName
+from confsvc_aws.parameters import subject_of as subject_of_parameter
 from confsvc_aws.places import default_endpoint, endpoint_of, region_of
+from confsvc_aws.saying import error_of
+from confsvc_aws.secrets import subject_of as subject_of_secret
 from confsvc_aws.signing import Credentials, signed_headers
 
 NOW = 1_700_000_000.0
@@ -173,3 +177,18 @@ def test_an_address_that_leads_nowhere_names_a_region_that_is_none(
     (found,) = api.call([Operation("GetParameters", {})], Deadline(5))
     assert isinstance(found, Unavailable)
     assert (f"`{region}` is no region" in found.message) == is_named
+
+
+@pytest.mark.parametrize(
+    ("region", "start"),
+    [("eu-west-1", "arn:aws:"), ("cn-north-1", "arn:aws-cn:"), ("us-gov-west-1", "arn:aws-us-gov:")],
+)
+def test_what_would_allow_it_is_said_with_the_partition_of_the_region(region: str, start: str) -> None:
+    secret, parameter = SecretName("shop/db"), ParameterName("/shop/url")
+    denied = Failure("AccessDeniedException", Denied)
+    for subject in (
+        subject_of_secret(secret, region, "GetSecretValue"),
+        subject_of_parameter(parameter, region, "GetParameters"),
+    ):
+        assert subject.resource.startswith(start)
+        assert f'"Resource": "{start}' in error_of(denied, subject).hint
