@@ -35,7 +35,7 @@ def extract(document: Document, reference: Reference) -> tuple[Raw, AdapterError
     fragment = reference.fragment
     if fragment is None:
         return content, None
-    found, error = _structure(content, reference)
+    found, error = _structure(content, f"`{reference.path}`")
     if error is not None:
         return None, error
     if fragment.startswith("/"):
@@ -56,19 +56,19 @@ def _names_of(fields: Mapping[object, object]) -> str:
     return "its fields are " + ", ".join(names[:_MOST]) + more if names else ""
 
 
-def _structure(content: object, reference: Reference) -> tuple[object, AdapterError | None]:
-    if isinstance(content, Mapping):
+def _structure(content: object, what: str) -> tuple[object, AdapterError | None]:
+    if not isinstance(content, str | bytes):
         return content, None
     text = _text(content)
     if text is None:
-        return None, Malformed(f"`{reference.path}` is not UTF-8 text, so it has no fields")
+        return None, Malformed(f"{what} is not UTF-8 text, so it has no fields")
     found, reason = _json.parse(text)
-    return (None, Malformed(f"`{reference.path}` {reason}")) if reason else (found, None)
+    return (None, Malformed(f"{what} {reason}")) if reason else (found, None)
 
 
-def _text(content: object) -> str | None:
-    if not isinstance(content, bytes):
-        return str(content)
+def _text(content: str | bytes) -> str | None:
+    if isinstance(content, str):
+        return content
     try:
         return content.decode()
     except UnicodeDecodeError:
@@ -106,13 +106,15 @@ def fields_of(document: Document, reference: Reference, *, verbatim: bool) -> tu
     ``verbatim`` keeps the names as they are written, for stores that hold environment variables.
     """
     raw, error = extract(document, reference)
+    fields: object = raw
+    what = f"`{reference.path}`" if reference.fragment is None else f"`{reference.fragment}` of `{reference.path}`"
     if error is None:
-        raw, error = _structure(raw, reference)
+        fields, error = _structure(raw, what)
     if error is not None:
         return None, error
-    if not isinstance(raw, Mapping):
-        return None, Malformed(f"`{reference.path}` has no fields: a source is a mapping, a tree, or a JSON object")
-    return Fields(document, reference, {str(key): value for key, value in raw.items()}, verbatim=verbatim), None
+    if not isinstance(fields, Mapping):
+        return None, Malformed(f"{what} has no fields: a source is a mapping, a tree, or a JSON object")
+    return Fields(document, reference, {str(key): value for key, value in fields.items()}, verbatim=verbatim), None
 
 
 def code_pattern() -> str:
