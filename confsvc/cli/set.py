@@ -10,6 +10,7 @@ from confsvc.cli.prompting import ask_hidden
 from confsvc.cli.writing import carry_out, request_to_write, writing_options
 from confsvc.errors import UsageError
 from confsvc.secret import Secret
+from confsvc.writing import check_name
 
 __all__ = ["main", "parser"]
 
@@ -44,6 +45,7 @@ def main(argv: list[str]) -> int:
     if args.to == "":
         raise UsageError("--to names nothing")
     request = request_to_write(args, args.env)
+    check_name(request, name)
     return carry_out(args, request, {name: _value(name, raw=args.raw, empty=args.empty)}, to=args.to or "")
 
 

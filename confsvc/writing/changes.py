@@ -18,7 +18,7 @@ from confsvc.types import Raw
 from confsvc.writing.contents import Stored, is_same
 from confsvc.writing.targets import Refused, Spot, Targets
 
-__all__ = ["Changes", "Refused", "Row", "check_values", "declared", "plan_changes"]
+__all__ = ["Changes", "Refused", "Row", "check_name", "check_values", "declared", "plan_changes"]
 
 
 class Row(NamedTuple):
@@ -56,6 +56,18 @@ def declared(request: Request) -> dict[str, Setting] | None:
     if schema is None:
         return None
     return {name: setting for setting in schema.settings.values() for name in setting.names}
+
+
+def check_name(request: Request, name: str) -> None:
+    """See that there is something to write a value to, before there is a value.
+
+    Raises:
+        UsageError: there is no such setting.
+        UnknownEnvironmentError: there is no such environment.
+
+    """
+    request.manifest.choose(request.environment)
+    _setting(request.schema or request.manifest.schema, name, extra=False)
 
 
 def plan_changes(

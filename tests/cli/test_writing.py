@@ -141,6 +141,24 @@ def test_an_empty_stdin_is_a_mistake_unless_it_is_meant(shop: Project) -> None:
     assert env(shop, "one.env") == "TOKEN=kept\n"
 
 
+@pytest.mark.parametrize(
+    ("argv", "message"),
+    [
+        (["TOKN", "-e", "one"], "no setting is called `TOKN` (did you mean `TOKEN`?)"),
+        (["TOKEN", "-e", "on"], "unknown environment `on` (did you mean `one`?)"),
+    ],
+)
+def test_what_is_not_there_to_be_set_is_told_before_a_value_is_asked_for(
+    shop: Project, argv: list[str], message: str
+) -> None:
+    done = shop.run("set", *argv)
+    assert done.err.startswith(f"error: {message}\n")
+    terminal = Terminal(shop, "set", *argv)
+    assert terminal.ends() == done.status != 0
+    assert message in terminal.shown.decode()
+    assert f"{argv[0]}: " not in terminal.shown.decode()
+
+
 def test_a_dry_run_shows_names_and_changes_nothing(shop: Project, canary: str) -> None:
     shop.write({"one.env": f"TOKEN={canary}\n"})
     done = shop.run("set", "TOKEN", "-e", "one", "--dry-run", stdin=f"{canary}2".encode())
