@@ -130,7 +130,8 @@ class _Collected(ConfsvcError):
         return self._problems or super().problems
 
     def __str__(self) -> str:
-        told = "; ".join(" ".join(part for part in (p.place, p.message) if part) for p in self._problems)
+        parts = ((p.place, p.name or p.reference, p.message) for p in self._problems)
+        told = "; ".join(" ".join(part for part in one if part) for one in parts)
         both = self.message not in {problem.message for problem in self._problems}
         return printable(": ".join(part for part in (self.message if both else "", told) if part))
 

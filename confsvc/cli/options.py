@@ -114,6 +114,9 @@ class Parser(argparse.ArgumentParser):
             message = "unexpected argument"
             if unknown.startswith("-"):
                 message = f"unknown option `{unknown}`{did_you_mean(unknown, self._option_string_actions)}"
+        switch, is_switch, _ = message.partition(": ignored explicit argument ")
+        if is_switch:  # the same
+            message = f"{switch.removeprefix('argument ').rpartition('/')[2]} takes no value"
         raise UsageError(message, hint=f"{self.prog} --help")
 
 

@@ -225,9 +225,11 @@ def plain_report(error: ConfsvcError) -> str:
 
 def _lines(error: ConfsvcError, paint: Callable[[str, str], str]) -> Iterator[str]:
     problems = error.problems
-    if len(problems) == 1 and not isinstance(error, ResolutionError):
-        place = f"{problems[0].place}: " if problems[0].place else ""
-        yield f"{paint('error:', _RED)} {printable(place + problems[0].message)}"
+    only = problems[0]
+    # What is about a setting or a reference needs its name, and what all of it is about.
+    if len(problems) == 1 and not (isinstance(error, ResolutionError) or only.name or only.reference):
+        place = f"{only.place}: " if only.place else ""
+        yield f"{paint('error:', _RED)} {printable(place + only.message)}"
     else:
         yield f"{paint('error:', _RED)} {printable(error.summary)}"
         yield table([_row(problem) for problem in problems])

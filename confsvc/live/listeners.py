@@ -5,9 +5,10 @@ from collections.abc import Callable, Iterable
 from types import TracebackType
 from typing import Generic, TypeVar
 
+from confsvc.errors import UsageError
 from confsvc.live.change import Change
 
-__all__ = ["Listeners", "guarded", "log", "only_for"]
+__all__ = ["Listeners", "check_callback", "guarded", "log", "only_for"]
 
 T = TypeVar("T")
 E = TypeVar("E")
@@ -40,6 +41,16 @@ class Listeners(Generic[E]):
         for function in functions:
             guarded(_name(function), lambda function=function: function(event))  # type: ignore[misc]
         return bool(functions)
+
+
+def check_callback(callback: object) -> None:
+    """Raise a UsageError where ``callback`` cannot be called, or would have to be awaited."""
+    from inspect import iscoroutinefunction
+
+    if not callable(callback):
+        raise UsageError(f"a callback is called, and `{type(callback).__name__}` cannot be")
+    if iscoroutinefunction(callback):
+        raise UsageError("a callback is called, not awaited", hint="`async for change in live.changes()`")
 
 
 def guarded(name: str, function: Callable[[], object]) -> bool:

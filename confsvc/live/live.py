@@ -9,7 +9,7 @@ from confsvc._suggest import did_you_mean
 from confsvc.errors import Problem, UsageError
 from confsvc.live.change import Change
 from confsvc.live.hub import Member, Tell, hub
-from confsvc.live.listeners import Listeners, log, only_for
+from confsvc.live.listeners import Listeners, check_callback, log, only_for
 from confsvc.live.refreshing import Refreshing
 from confsvc.watching import Changed, Event, Outage, Recovered, Rejected, Watcher
 
@@ -31,10 +31,16 @@ class Live(Generic[T]):
     live.current`` where several of its values belong together. All methods may be called from any thread.
     """
 
-    current: T
+    if TYPE_CHECKING:
+
+        @property
+        def current(self) -> T:
+            """The settings as they are now. At run time it is a plain attribute, which is quicker to read."""
+    else:
+        current: T
 
     def __init__(self, schema: "ModelSchema[T]", watcher: Watcher, *, patience: float) -> None:
-        self.current = schema.instance
+        self._swap(schema.instance)
         self._schema = schema
         self._patience = patience
         self._changes: Listeners[Change[T]] = Listeners()
@@ -51,10 +57,11 @@ class Live(Generic[T]):
         ends it.
 
         Raises:
-            UsageError: there is no such setting, or ``callback`` is a coroutine function.
+            UsageError: there is no such setting, or ``callback`` is a coroutine function, or cannot be called.
 
         """
-        self._check(callback, names)
+        self._check_names(names)
+        check_callback(callback)
         return self._changes.add(only_for(names, callback))
 
     def on_rejected(self, callback: Callable[[tuple[Problem, ...]], object]) -> Callable[[], None]:
@@ -62,7 +69,7 @@ class Live(Generic[T]):
 
         Without any callback they are logged, as warnings of the logger ``confsvc``.
         """
-        self._check(callback, ())
+        check_callback(callback)
         return self._rejections.add(callback)
 
     def changes(self, *names: str) -> "Changes[T]":
@@ -77,7 +84,7 @@ class Live(Generic[T]):
         """
         from confsvc.live.stream import Changes  # brings asyncio
 
-        self._check(None, names)
+        self._check_names(names)
         made: Changes[T] = Changes()
         made.follow(lambda put: self._changes.add(only_for(names, put)), self._closings.add)
         return made
@@ -158,12 +165,21 @@ class Live(Generic[T]):
             warnings.warn(f"{self!r} was not closed", ResourceWarning, stacklevel=1, source=self)
             hub().forget(self._key)
 
+    def __setattr__(self, name: str, value: object) -> None:
+        if name == "current":
+            raise AttributeError("`current` cannot be set: it is what the sources hold")
+        super().__setattr__(name, value)
+
+    def _swap(self, settings: T) -> None:
+        super().__setattr__("current", settings)
+
     def __repr__(self) -> str:
         return f"<confsvc.Live of {self._schema.model.__name__}>"
 
     def _tell(self, event: Event) -> None:
         if isinstance(event, Changed):
-            previous, self.current = self.current, self._schema.instance
+            previous = self.current
+            self._swap(self._schema.instance)
             self._changes.tell(Change(event.names, self.current, previous))
         elif isinstance(event, Rejected):
             if not self._rejections.tell(event.problems):
@@ -173,11 +189,7 @@ class Live(Generic[T]):
         elif isinstance(event, Recovered):
             log.info("the settings can be read again, after %.0f s", event.seconds)
 
-    def _check(self, callback: Callable[..., object] | None, names: Iterable[str]) -> None:
-        from inspect import iscoroutinefunction
-
-        if iscoroutinefunction(callback):
-            raise UsageError("a callback is called, not awaited", hint="`async for change in live.changes()`")
+    def _check_names(self, names: Iterable[str]) -> None:
         for name in names:
             if name not in self._schema.settings:
                 raise UsageError(f"no setting is called `{name}`{did_you_mean(name, self._schema.settings)}")

@@ -5,6 +5,7 @@ from typing import TypeVar, Unpack
 
 from confsvc.calling import Options, bare, hide, request_for, warn_of
 from confsvc.errors import Problem, UsageError
+from confsvc.live.listeners import check_callback
 from confsvc.live.live import Live
 from confsvc.live.sharing import share
 from confsvc.models import ModelSchema
@@ -52,6 +53,8 @@ def watch(
     """
     if interval < _LEAST or debounce < 0:
         raise UsageError(f"an interval is at least {_LEAST:g} s, and a debounce not negative")
+    if on_rejected is not None:
+        check_callback(on_rejected)  # before there is anything to close
     patience = options.get("timeout", TIMEOUT) * _READS
     hidden = hide(options)
     schema, watcher = bare(lambda: _begin(model, Pace(interval, debounce), hidden.reveal()))

@@ -275,6 +275,8 @@ def test_commands_that_cannot_be_run(
         (("get",), "the following arguments are required: NAME"),
         (("export",), "the following arguments are required: --format"),
         (("export", "--format", "xml"), "invalid choice"),
+        (("check", "--json=x"), "--json takes no value"),
+        (("check", "--quiet=x"), "--quiet takes no value"),
     ],
 )
 def test_bad_command_lines(project: Project, argv: tuple[str, ...], expected: str) -> None:
@@ -387,6 +389,8 @@ def test_a_value_that_is_invalid_where_it_was_given(project: Project, canary: st
         ("check", "--set", "={}"),
         ("exec", "--st=X={}", "--", "true"),
         ("exec", "--source=dotenv://.env", "{}", "--", "true"),
+        ("exec", "--override={}", "--", "true"),
+        ("set", "TOKEN", "--raw={}"),
     ],
 )
 def test_a_wrong_command_line_does_not_repeat_what_could_be_a_value(

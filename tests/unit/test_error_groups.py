@@ -84,6 +84,12 @@ def test_a_wrong_manifest_is_told_in_one_line_too() -> None:
     assert str(confsvc.ManifestError("nothing is there")) == "nothing is there"
 
 
+def test_what_a_lock_does_not_fit_is_told_by_its_name() -> None:
+    found = [Problem("lock", "was added", "PORT"), Problem("lock", "was locked", reference="v://x")]
+    assert str(confsvc.LockError("2 differences", found)) == "2 differences: PORT was added; v://x was locked"
+    assert str(confsvc.LockError("1 difference", found[:1])) == "1 difference: PORT was added"
+
+
 def test_it_goes_from_one_process_to_another(error: ResolutionError) -> None:
     for other in (pickle.loads(pickle.dumps(error)), copy.copy(error)):  # noqa: S301 - ours
         assert (str(other), other.problems, other.hint, other.exit_status) == (

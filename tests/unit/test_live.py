@@ -101,6 +101,14 @@ def test_local_changes_show_within_two_seconds_whatever_the_interval(watch: Watc
     assert time.monotonic() - began < 10  # how long it takes is printed by the benchmark; here it does come
 
 
+def test_nobody_but_the_watcher_swaps_current(watch: Watch) -> None:
+    live = watch()
+    settings = live.current
+    with pytest.raises(AttributeError, match="cannot be set"):
+        live.current = Settings(port=9)  # type: ignore[misc]
+    assert live.current is settings
+
+
 def test_a_reader_never_sees_a_mixture(watch: Watch, folder: Path) -> None:
     live = watch()
     seen: set[tuple[int, str]] = set()
@@ -447,6 +455,13 @@ def test_what_cannot_be_watched_says_why(watch: Watch, folder: Path) -> None:
         live.on_change(print, "PROT")
     with pytest.raises(confsvc.UsageError, match="not awaited"):
         live.on_change(callback)
+    for no_callback in (None, "PORT", 5):
+        with pytest.raises(confsvc.UsageError, match="cannot be"):
+            live.on_change(no_callback)  # type: ignore[arg-type]
+        with pytest.raises(confsvc.UsageError, match="cannot be"):
+            live.on_rejected(no_callback)  # type: ignore[arg-type]
+        with pytest.raises(confsvc.UsageError, match="cannot be"):
+            watch(on_rejected=no_callback or 5)
     with pytest.raises(RuntimeError):
         live.changes()
     with pytest.raises(confsvc.UsageError, match="interval"):
