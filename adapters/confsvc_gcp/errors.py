@@ -29,6 +29,7 @@ CODES: dict[str, type[AdapterError]] = {
     "UNIMPLEMENTED": Malformed,
     "UNKNOWN": Unavailable,
 }
+_OF_VERSIONS = frozenset({"secretmanager.versions.access", "secretmanager.versions.get"})
 _STATUSES = {401: Unauthenticated, 403: Denied, 404: NotFound, 429: Throttled}
 _TURNED_OFF = frozenset({"SERVICE_DISABLED", "API_DISABLED"})
 _NO_PROJECT = frozenset({"CONSUMER_INVALID", "CONSUMER_SUSPENDED"})
@@ -66,7 +67,9 @@ def error_of(failure: Failure, what: str, permission: str = "secretmanager.versi
     """Return the error for ``failure``, which was about ``what``. Nothing that Google wrote is repeated."""
     kind = kind_of(failure)
     if kind is NotFound:
-        return NotFound(f"`{what}` is not there")
+        # Only its text would tell which of the two it is.
+        is_latest = permission in _OF_VERSIONS and " version " not in what
+        return NotFound(f"`{what}` is not there{', or has no version' if is_latest else ''}")
     if kind is Denied:
         return _denied(failure, what, permission)
     if kind is Unauthenticated:

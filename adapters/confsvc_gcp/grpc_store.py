@@ -1,23 +1,27 @@
 """The same operations by Google's own client over gRPC."""
 
+import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from importlib import import_module
 from typing import Any
 
 from confsvc.adapter import Backend, Deadline, Description
-from confsvc.errors import AdapterError, DeadlineError, ManifestError, Unavailable
-from confsvc.http import parse_origin
+from confsvc.errors import AdapterError, DeadlineError, ManifestError, Throttled, Unavailable
+from confsvc.http import RetryPolicy, Tls, make_context, parse_origin, wait_before
 from confsvc_gcp.errors import Failure, error_of
 from confsvc_gcp.identity import Identity
 from confsvc_gcp.names import Name
 from confsvc_gcp.payload import checked, checksum
-from confsvc_gcp.rest import endpoint_of
+from confsvc_gcp.rest import endpoint_of, tls_of
 from confsvc_gcp.store import Described, Found, Listed
 
 __all__ = ["GrpcStore", "failure_of_exception"]
 
 _SIDE_BY_SIDE = 16
+# As over REST. What may have been written is not sent twice.
+_READING = RetryPolicy(attempts=6, cap=4.0)
+_WRITING = RetryPolicy(attempts=1)
 _CLIENT = "google.cloud.secretmanager_v1.services.secret_manager_service"
 
 
@@ -40,7 +44,9 @@ class GrpcStore:
             way = transports.SecretManagerServiceGrpcTransport(channel=grpc.insecure_channel(origin.place))
         else:
             credentials = identity.credentials(deadline)
-            way = transports.SecretManagerServiceGrpcTransport(host=origin.place, credentials=credentials)
+            way = transports.SecretManagerServiceGrpcTransport(
+                host=origin.place, credentials=credentials, ssl_channel_credentials=_trust(grpc, tls_of(backend))
+            )
         self._client = _import(_CLIENT).SecretManagerServiceClient(transport=way)
 
     def access(self, names: Sequence[Name], deadline: Deadline) -> list[Found | None]:
@@ -84,7 +90,7 @@ class GrpcStore:
             return str(found.name.rpartition("/")[2])
 
         added: list[str | AdapterError | DeadlineError]
-        added = _side_by_side(write, [name], deadline, "secretmanager.versions.add")
+        added = _side_by_side(write, [name], deadline, "secretmanager.versions.add", _WRITING)
         return added[0]
 
     def create(self, name: Name, deadline: Deadline) -> AdapterError | DeadlineError | None:
@@ -95,7 +101,7 @@ class GrpcStore:
             self._client.create_secret(parent=one.parent, secret_id=one.secret, secret=body, **_terms(deadline))
 
         made: list[AdapterError | DeadlineError | None]
-        made = _side_by_side(write, [name], deadline, "secretmanager.secrets.create")
+        made = _side_by_side(write, [name], deadline, "secretmanager.secrets.create", _WRITING)
         return made[0]
 
     def close(self) -> None:
@@ -103,14 +109,30 @@ class GrpcStore:
         self._client.transport.close()
 
 
+def _trust(grpc: Any, tls: Tls) -> Any:
+    """Return whom a channel trusts, None for the authorities that gRPC brings along."""
+    if not tls.ca_file:
+        return None
+    from ssl import DER_cert_to_PEM_cert
+
+    authorities = make_context(tls).get_ca_certs(binary_form=True)
+    return grpc.ssl_channel_credentials("".join(map(DER_cert_to_PEM_cert, authorities)).encode())
+
+
 def _terms(deadline: Deadline) -> dict[str, Any]:
     """Return what every call is made with. The client's own tries would go on after the deadline."""
     return {"timeout": max(deadline.remaining(), 0.001), "retry": None}
 
 
-def _side_by_side(work: Callable[[Name], Any], names: Sequence[Name], deadline: Deadline, permission: str) -> list[Any]:
+def _side_by_side(
+    work: Callable[[Name], Any],
+    names: Sequence[Name],
+    deadline: Deadline,
+    permission: str,
+    policy: RetryPolicy = _READING,
+) -> list[Any]:
     pool = ThreadPoolExecutor(max(1, min(_SIDE_BY_SIDE, len(names))), thread_name_prefix="confsvc-grpc")
-    futures = [pool.submit(_attempt, work, name, deadline, permission) for name in names]
+    futures = [pool.submit(_attempt, work, name, deadline, permission, policy) for name in names]
     wait(futures, deadline.remaining())
     pool.shutdown(wait=False, cancel_futures=True)
     late = DeadlineError(f"no answer within {deadline.seconds:g} s")
@@ -121,13 +143,16 @@ def _result(future: "Future[Any]", late: DeadlineError) -> Any:
     return future.result() if future.done() and not future.cancelled() else late
 
 
-def _attempt(work: Callable[[Name], Any], name: Name, deadline: Deadline, permission: str) -> Any:
-    """Do it, and once more after a moment where nobody was there; in our words where that fails too."""
+def _attempt(work: Callable[[Name], Any], name: Name, deadline: Deadline, permission: str, policy: RetryPolicy) -> Any:
+    """Do it, and again after a while as long as the server is busy or away; in our words where that fails too."""
     outcome: Any = None
-    for last in (False, True):
+    for attempt in range(1, policy.attempts + 1):
         outcome = _once(work, name, permission)
-        if last or not isinstance(outcome, Unavailable) or deadline.remaining() < 1:
+        most = policy.unanswered if isinstance(outcome, Unavailable) else policy.attempts
+        pause = wait_before(attempt + 1, policy)
+        if not isinstance(outcome, Throttled | Unavailable) or attempt >= most or deadline.remaining() <= pause:
             break
+        time.sleep(pause)
     if isinstance(outcome, Unavailable) and not deadline.remaining():
         return DeadlineError(f"no answer within {deadline.seconds:g} s")
     return outcome

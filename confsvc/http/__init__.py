@@ -8,8 +8,8 @@ from confsvc.http.answers import number_of, object_of, table_of
 from confsvc.http.client import Client
 from confsvc.http.messages import Answer, Call
 from confsvc.http.origin import Origin, parse_origin
-from confsvc.http.retry import RetryPolicy
-from confsvc.http.tls import Tls
+from confsvc.http.retry import RetryPolicy, wait_before
+from confsvc.http.tls import Tls, make_context
 
 __all__ = [
     "Answer",
@@ -18,8 +18,10 @@ __all__ = [
     "Origin",
     "RetryPolicy",
     "Tls",
+    "make_context",
     "number_of",
     "object_of",
     "parse_origin",
     "table_of",
+    "wait_before",
 ]

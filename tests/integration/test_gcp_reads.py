@@ -110,6 +110,19 @@ def test_what_is_disabled_or_destroyed_says_so(gcp: Gcp) -> None:
         assert "disabled or destroyed" in found.message
 
 
+def test_a_secret_without_a_version_is_told_from_one_that_lacks_the_version(gcp: Gcp) -> None:
+    automatic: dict[str, Any] = {"replication": {"automatic": {}}}
+    gcp.client.create_secret(parent=f"projects/{PROJECT}", secret_id="bare", secret=automatic)
+    gcp.put("versioned", b"one")
+    bare, ninth = fetch(gcp.backend(), ["gcp-sm:///bare", "gcp-sm:///versioned?version=9"])
+    assert isinstance(bare, NotFound)
+    assert bare.message == f"`{PROJECT}/bare` is not there, or has no version"
+    assert describe(gcp, "gcp-sm:///bare").message == bare.message
+    assert isinstance(ninth, NotFound)
+    assert ninth.message == f"`{PROJECT}/versioned version 9` is not there"
+    assert store(gcp, "gcp-sm:///bare", {"a": 1}, expected="0") == "1"
+
+
 def test_a_secret_is_stored_and_only_on_top_of_what_was_expected(gcp: Gcp) -> None:
     assert store(gcp, "gcp-sm:///stored", {"password": "p"}, expected="0") == "1"
     assert store(gcp, "gcp-sm:///stored", {"password": "q", "n": 2}, expected="1") == "2"
