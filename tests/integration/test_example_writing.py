@@ -11,7 +11,9 @@ DEMO = Path(__file__).parents[2] / "examples" / "writing" / "demo.py"
 def test_the_demo_writes_copies_and_is_refused_without_showing_a_value() -> None:
     before = sorted(path.name for path in DEMO.parent.rglob("*"))
     environ = {"PATH": os.environ.get("PATH", os.defpath), "PYTHONDONTWRITEBYTECODE": "1"}
-    done = subprocess.run([sys.executable, str(DEMO)], capture_output=True, text=True, check=False, env=environ)
+    done = subprocess.run(
+        [sys.executable, str(DEMO)], capture_output=True, text=True, check=False, env=environ, timeout=300
+    )
     assert (done.returncode, done.stderr) == (0, "")
     assert sorted(path.name for path in DEMO.parent.rglob("*")) == before
     shown = done.stdout

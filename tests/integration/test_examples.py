@@ -19,7 +19,7 @@ def demo(folder: Path, **environ: str) -> "subprocess.CompletedProcess[str]":
     """Run the demo of the copy in ``folder``."""
     environ = {"PATH": os.environ.get("PATH", os.defpath), "PYTHONDONTWRITEBYTECODE": "1", **environ}
     command = [sys.executable, str(folder / "demo.py")]
-    return subprocess.run(command, capture_output=True, text=True, check=False, env=environ, timeout=60)
+    return subprocess.run(command, capture_output=True, text=True, check=False, env=environ, timeout=300)
 
 
 @pytest.fixture

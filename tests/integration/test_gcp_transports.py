@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -23,6 +24,7 @@ from confsvc_gcp.adapter import SecretManagerAdapter
 from confsvc_gcp.errors import CODES as KINDS
 from gcp import PROJECT, Gcp, backend_for, fetch
 from openbao import free_port
+from supervised import until
 
 METHODS: dict[str, Any] = {
     "AccessSecretVersion": types.AccessSecretVersionRequest,
@@ -304,5 +306,10 @@ def test_rest_works_after_a_fork(gcp: Gcp) -> None:
     if pid == 0:
         found = adapter.fetch([reference], deadline=Deadline(10))[reference]
         os._exit(0 if isinstance(found, Document) else 1)
-    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
+    try:
+        until(lambda: os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None)
+    finally:
+        os.kill(pid, signal.SIGKILL)  # one that hangs must not hang us
+        status = os.waitpid(pid, 0)[1]
+    assert os.waitstatus_to_exitcode(status) == 0
     adapter.close()

@@ -1,6 +1,5 @@
 """Every way to log in that OpenBao has, for real, and what is left behind."""
 
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -30,10 +29,10 @@ def policy(bao: Bao) -> str:
 
 def leaves_nothing(bao: Bao, backend: Backend) -> None:
     """See that `backend` reads the secret, may read no other, and leaves no token behind."""
-    before = bao.accessors()
+    before = bao.accessors()  # of other tests too, which end when they like
     assert value_of(backend, SECRET) == "hunter2"
     assert isinstance(fetch_one(backend, OTHER), Denied)
-    assert bao.accessors() == before
+    assert not bao.accessors() - before
 
 
 # Tokens that are given.
@@ -44,7 +43,8 @@ def test_a_token_in_a_variable_is_used_and_stays(bao: Bao, name: str) -> None:
     token = bao.token("auth")
     before = bao.accessors()
     assert value_of(backend_for(bao.address, {name: token}), SECRET) == "hunter2"
-    assert bao.accessors() == before
+    assert not bao.accessors() - before
+    assert bao.call("GET", "auth/token/lookup-self", token=token)["data"]["policies"] == ["auth", "default"]
 
 
 def test_each_of_the_two_tools_has_its_own_variable_first(bao: Bao) -> None:
@@ -198,15 +198,15 @@ def test_a_login_that_ends_between_two_reads_is_made_once_more(bao: Bao, role: d
         bao.call("POST", "auth/token/revoke-accessor", {"accessor": accessor})
     assert isinstance(adapter.fetch([reference], deadline=Deadline(10))[reference], Document)
     adapter.close()
-    assert bao.accessors() == before
+    assert not bao.accessors() - before
 
 
 def test_a_given_token_that_ends_between_two_reads_is_said_to_have_ended(bao: Bao) -> None:
-    token = bao.token("auth", ttl="1s", explicit_max_ttl="1s")
+    token = bao.token("auth")
     adapter = VaultAdapter(backend_for(bao.address, {"VAULT_TOKEN": token}))
     reference = parse_reference(SECRET).document
     assert isinstance(adapter.fetch([reference], deadline=Deadline(10))[reference], Document)
-    time.sleep(1.2)
+    bao.call("POST", "auth/token/revoke", {"token": token})
     outcome = adapter.fetch([reference], deadline=Deadline(10))[reference]
     adapter.close()
     assert isinstance(outcome, Unauthenticated)

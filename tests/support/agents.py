@@ -79,7 +79,7 @@ class Agent:
 
     def wait(self, page: str = "/readyz", status: int = 200) -> None:
         """Return when ``page`` has this status."""
-        end = time.monotonic() + 30
+        end = time.monotonic() + 120
         while time.monotonic() < end and self.process.poll() is None:
             try:
                 if self.get(page).status == status:
@@ -91,7 +91,7 @@ class Agent:
 
     def until(self, event: str, count: int = 1) -> None:
         """Return when it has told of ``event`` so often."""
-        end = time.monotonic() + 30
+        end = time.monotonic() + 120
         while len(self.events(event)) < count:
             assert time.monotonic() < end, f"no {event}: {self._log.read_text()[-2000:]}"
             time.sleep(0.02)
@@ -99,7 +99,7 @@ class Agent:
     def stop(self, number: int = signal.SIGTERM) -> int:
         """End it, and return its status."""
         self.process.send_signal(number)
-        return self.process.wait(20)
+        return self.process.wait(60)
 
 
 @contextmanager

@@ -5,7 +5,6 @@ import os
 import subprocess
 import sys
 import time
-import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -108,15 +107,15 @@ def run_moto(folder: Path, *, strict: bool = False) -> Iterator[Aws]:
         yield Aws(port)
     finally:
         process.terminate()
-        process.wait(10)
+        process.wait(60)
 
 
 def _wait(port: int, process: "subprocess.Popen[bytes]") -> None:
-    end = time.monotonic() + 60
+    end = time.monotonic() + 120
     while time.monotonic() < end and process.poll() is None:
         try:
             DIRECT.open(f"http://127.0.0.1:{port}/moto-api/", timeout=5).close()
-        except (urllib.error.URLError, ConnectionError):
+        except OSError:  # nobody listens yet; or it takes longer than that to load what answers
             time.sleep(0.1)
         else:
             return

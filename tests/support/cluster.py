@@ -20,7 +20,7 @@ __all__ = ["Cluster", "run_cluster", "signed"]
 
 def signed(key: ec.EllipticCurvePrivateKey, **claims: Any) -> str:
     """Return a token with `claims`, signed with `key` (ES256)."""
-    parts = [{"alg": "ES256", "typ": "JWT"}, {"exp": int(time.time()) + 600, "iat": int(time.time()), **claims}]
+    parts = [{"alg": "ES256", "typ": "JWT"}, {"exp": int(time.time()) + 3600, "iat": int(time.time()), **claims}]
     text = ".".join(urlsafe_b64encode(json.dumps(part).encode()).rstrip(b"=").decode() for part in parts)
     r, s = decode_dss_signature(key.sign(text.encode(), ec.ECDSA(hashes.SHA256())))
     signature = r.to_bytes(32, "big") + s.to_bytes(32, "big")

@@ -23,7 +23,7 @@ def build(folder: Path) -> list[Object]:
     """Return the objects that the kustomization in ``folder`` makes."""
     if not shutil.which("kubectl"):
         missing("kubectl", "see kubernetes.io/docs/tasks/tools")
-    done = subprocess.run(["kubectl", "kustomize", folder], capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(["kubectl", "kustomize", folder], capture_output=True, text=True, timeout=180, check=False)
     assert (done.returncode, done.stderr) == (0, ""), done.stderr
     return list(yaml.safe_load_all(done.stdout))
 

@@ -71,7 +71,7 @@ def watch_process(command: Sequence[str], environ: Mapping[str, str], folder: Pa
     watcher = _Watcher(process.pid)
     watcher.start()
     try:
-        out, err = process.communicate(timeout=60)
+        out, err = process.communicate(timeout=180)
         end, used = time.monotonic(), _used() - used
     finally:
         process.kill()

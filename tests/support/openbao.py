@@ -19,7 +19,7 @@ import pytest
 
 from certificates import Authority
 
-__all__ = ["ROOT", "Bao", "bao_program", "call_bao", "free_port", "missing", "run_bao"]
+__all__ = ["DIRECT", "ROOT", "Bao", "bao_program", "call_bao", "free_port", "missing", "run_bao"]
 
 ROOT = "root-of-the-tests"
 
@@ -36,10 +36,16 @@ def missing(what: str, install: str) -> str:
 
 
 def free_port() -> int:
-    """Return a port of loopback that nobody listens on."""
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        port: int = one.getsockname()[1]
+    """Return a port of loopback that nobody listens on, and that nobody else is given.
+
+    It stays bound here until this process ends, so that the kernel hands it out to no other test meanwhile. A server
+    that says SO_REUSEADDR, as all of ours do, can have it all the same; a client finds that nobody listens.
+    """
+    one = socket.socket()
+    one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    one.bind(("127.0.0.1", 0))
+    port: int = one.getsockname()[1]
+    one.detach()
     return port
 
 
@@ -88,6 +94,7 @@ class Bao:
             + ('storage "inmem" {}\n' if sealed else "")
         )
         self._log = folder / "bao.log"
+        self._sealed = sealed
         self._process = self._start(folder, sealed=sealed)
 
     def _start(self, folder: Path, *, sealed: bool) -> subprocess.Popen[bytes]:
@@ -100,9 +107,9 @@ class Bao:
 
     def wait(self) -> None:
         """Return when it answers."""
-        until = time.monotonic() + 30
+        until = time.monotonic() + 120
         while time.monotonic() < until and self._process.poll() is None:
-            if self.is_up():
+            if self.is_up() and (self._sealed or self._takes_secrets()):
                 return
             time.sleep(0.05)
         pytest.fail(f"OpenBao did not start:\n{self._log.read_text()[-2000:]}")
@@ -117,14 +124,25 @@ class Bao:
         except OSError:
             return False
 
+    def _takes_secrets(self) -> bool:
+        """Tell whether the engine at ``secret/`` is there: it comes after the server itself, and says no until then."""
+        try:
+            self.call("GET", "secret/config")
+        except urllib.error.HTTPError as error:
+            error.close()
+            return False
+        except OSError:
+            return False
+        return True
+
     def stop(self) -> None:
         """End it."""
         self._process.terminate()
         try:
-            self._process.wait(10)
+            self._process.wait(30)
         except subprocess.TimeoutExpired:
             self._process.kill()
-            self._process.wait(10)
+            self._process.wait(30)
 
     def call(
         self,
@@ -176,7 +194,7 @@ def run_bao(
     folder: Path,
     *,
     sealed: bool = False,
-    life: dt.timedelta = dt.timedelta(days=1),
+    life: dt.timedelta = dt.timedelta(days=2, hours=12),
 ) -> Iterator[Bao]:
     """Run a server: one for development, unsealed, or one that was never initialised. Its certificate has ``life``."""
     server = Bao(folder, sealed=sealed, life=life)

@@ -54,7 +54,7 @@ def run_postgres(password: str) -> Iterator[int]:
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
                 cwd="/",
-                timeout=60,
+                timeout=180,
                 **identity,
             )
 

@@ -39,7 +39,7 @@ class Node:
 
     def until(self, method: str, path: str, body: Any = None, token: str = "") -> Any:
         """Ask until there is a good answer, and return it."""
-        end, problem = time.monotonic() + 60, ""
+        end, problem = time.monotonic() + 120, ""
         while time.monotonic() < end and self.process.poll() is None:
             try:
                 return self.call(method, path, body, token)

@@ -53,7 +53,7 @@ class Project:
             env=environ,
             input=stdin,
             capture_output=True,
-            timeout=60,
+            timeout=180,
             check=False,
         )
         out, err = (stream.decode(errors="replace") for stream in (done.stdout, done.stderr))

@@ -53,22 +53,22 @@ class Running:
 
     def status(self) -> int:
         """Wait until it ends, and return its exit status."""
-        return self.process.wait(15)
+        return self.process.wait(60)
 
     def close(self) -> None:
         """End it, whatever it does."""
         if self.process.poll() is None:
             self.process.terminate()
             try:
-                self.process.wait(3)
+                self.process.wait(10)
             except subprocess.TimeoutExpired:
                 self.process.send_signal(signal.SIGKILL)
                 self.process.wait()
 
 
 def until(is_so: Callable[[], bool], why: Callable[[], object] = lambda: "") -> None:
-    """Wait until something is so; it fails where that does not come within 40 seconds."""
-    end = time.monotonic() + 40
+    """Wait until something is so; it fails where that does not come within two minutes."""
+    end = time.monotonic() + 120
     while not is_so():
         assert time.monotonic() < end, why()
         time.sleep(0.01)
