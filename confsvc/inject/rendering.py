@@ -47,7 +47,7 @@ def render(target: str, files: Mapping[str, bytes], manner: Manner = Manner()) -
 
     """
     _check_names(files)
-    return _locked(target, lambda folder: _render(folder, files, manner), make=manner.folder_mode)
+    return _locked(target, lambda folder: _render(folder, files, manner), make=manner)
 
 
 def wipe(target: str) -> bool:
@@ -55,14 +55,15 @@ def wipe(target: str) -> bool:
     return _locked(target, _wipe)
 
 
-def _locked(target: str, work: Callable[[int], bool], make: int = 0) -> bool:
-    """Do ``work`` with the open folder, alone. ``make`` is the mode to make the folder with, where it is not there."""
+def _locked(target: str, work: Callable[[int], bool], make: Manner | None = None) -> bool:
+    """Do ``work`` with the open folder, alone. Where it is not there, it is made in the manner ``make``."""
     failure = ""
     folder = -1
     try:
-        if make and not os.path.lexists(target):
-            os.mkdir(target, make)
+        is_made = make and _make(target)
         folder = os.open(target, _FOLDER)
+        if make and is_made and not os.listdir(folder):
+            _hand_over(folder, make)
         _lock(folder)
         return work(folder)
     except OSError as error:
@@ -75,6 +76,24 @@ def _locked(target: str, work: Callable[[int], bool], make: int = 0) -> bool:
         if folder >= 0:
             os.close(folder)
     raise OutputError(f"`{target}` cannot be rendered into: {failure}")
+
+
+def _make(target: str) -> bool:
+    """Make the folder ``target``, where nothing is there. Returns whether it did."""
+    if os.path.lexists(target):
+        return False
+    try:
+        os.mkdir(target, 0o700)
+    except FileExistsError:  # somebody else who renders into it was faster
+        return False
+    return True
+
+
+def _hand_over(folder: int, manner: Manner) -> None:
+    """Let those look into a folder that is new who may read its files, whatever the umask is."""
+    os.fchmod(folder, manner.folder_mode)
+    if manner.owner != (-1, -1):
+        os.fchown(folder, *manner.owner)
 
 
 class _Refused(Exception):
@@ -226,9 +245,7 @@ def _write_set(folder: int, files: Mapping[str, bytes], manner: Manner) -> str:
     try:
         for file, data in files.items():
             _write_file(handle, file, data, manner)
-        os.fchmod(handle, manner.folder_mode)
-        if manner.owner != (-1, -1):
-            os.fchown(handle, *manner.owner)
+        _hand_over(handle, manner)
         os.fsync(handle)
         _check_still_there(folder, name, handle)
     except BaseException:

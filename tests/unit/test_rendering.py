@@ -61,6 +61,87 @@ def test_files_are_there_with_their_bytes_and_modes(tmp_path: Path) -> None:
     assert (target / "..data").stat().st_mode & 0o7777 == 0o700
 
 
+@pytest.mark.parametrize(("mode", "folder_mode"), [(0o400, 0o700), (0o440, 0o750), (0o444, 0o755)])
+def test_a_folder_that_is_made_follows_its_files_whatever_the_umask(
+    mode: int, folder_mode: int, tmp_path: Path
+) -> None:
+    target = tmp_path / "out"
+    before = os.umask(0o077)
+    try:
+        render(str(target), OLD, Manner(mode))
+    finally:
+        os.umask(before)
+    for folder in (target, target / "..data"):
+        assert folder.stat().st_mode & 0o7777 == folder_mode
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
+def test_files_that_are_given_away_are_in_a_folder_that_their_owner_may_look_into(tmp_path: Path) -> None:
+    target = tmp_path / "out"
+    tmp_path.chmod(0o755)
+    render(str(target), OLD, Manner(0o400, (4711, 4712)))
+    for path in (target, target / "..data", target / "A"):
+        found = path.stat()
+        assert (found.st_uid, found.st_gid) == (4711, 4712), path
+    assert reads_as(4711, 4712, target / "A") == OLD["A"]
+    assert reads_as(4713, 4712, target / "A") == b"denied"
+
+
+def test_a_folder_that_was_there_keeps_its_owner_and_its_mode(tmp_path: Path) -> None:
+    target = tmp_path / "out"
+    target.mkdir(mode=0o711)
+    target.chmod(0o711)
+    render(str(target), OLD, Manner(0o440, (os.geteuid(), os.getegid())))
+    assert target.stat().st_mode & 0o7777 == 0o711
+
+
+def reads_as(user: int, group: int, file: Path) -> bytes:
+    """Return what somebody else reads, who stands in the folder above the rendered one."""
+    above = os.open(file.parent.parent, os.O_RDONLY | os.O_DIRECTORY)
+    reading, writing = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        try:
+            os.fchdir(above)
+            os.setgroups([])
+            os.setresgid(group, group, group)
+            os.setresuid(user, user, user)
+            with open(os.path.join(file.parent.name, file.name), "rb") as found:
+                os.write(writing, found.read())
+        except PermissionError:
+            os.write(writing, b"denied")
+        finally:
+            os._exit(0)
+    os.close(writing)
+    os.close(above)
+    with open(reading, "rb") as told:
+        said = told.read()
+    os.waitpid(pid, 0)
+    return said
+
+
+def test_those_that_make_the_same_folder_at_once_take_turns(tmp_path: Path) -> None:
+    for number in range(20):
+        target = tmp_path / str(number)
+        waiting, starting = os.pipe()
+        pids = []
+        for _ in range(4):
+            pids.append(os.fork())
+            if pids[-1] == 0:
+                os.close(starting)
+                os.read(waiting, 1)  # until all are there
+                try:
+                    render(str(target), NEW)
+                except OutputError:
+                    os._exit(1)
+                os._exit(0)
+        os.close(waiting)
+        os.close(starting)
+        assert [os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) for pid in pids] == [0] * 4
+        assert by_name(target) == NEW
+        assert leftovers(target) == []
+
+
 def test_what_is_the_same_is_left_alone(tmp_path: Path) -> None:
     assert render(str(tmp_path), OLD)
     current = os.readlink(tmp_path / "..data")
