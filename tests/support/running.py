@@ -34,6 +34,12 @@ class Project:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(content if isinstance(content, bytes) else content.encode())
 
+    def swap(self, name: str, text: str) -> None:
+        """Put a file in the place of another in one step: who watches it sees one of them, never half of one."""
+        new = self.folder / f"{name}.new"
+        new.write_text(text)
+        new.replace(self.folder / name)
+
     def manifest(self, text: str, **files: str | bytes) -> None:
         """Write `confsvc.toml`, and `.env` where `env` is given."""
         self.write({"confsvc.toml": text, **{{"env": ".env"}.get(name, name): data for name, data in files.items()}})
