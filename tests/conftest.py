@@ -5,7 +5,7 @@ import signal
 from pathlib import Path
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 from running import Project
 
@@ -17,8 +17,8 @@ def pytest_configure() -> None:
             signal.signal(number, signal.default_int_handler if number is signal.SIGINT else signal.SIG_DFL)
 
 
-# How long an example takes says how busy the machine is.
-settings.register_profile("confsvc", deadline=None)
+# How long an example takes, or the making of one, says how busy the machine is. Every run has the same examples.
+settings.register_profile("confsvc", deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True)
 settings.load_profile("confsvc")
 
 

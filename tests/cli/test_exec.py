@@ -4,7 +4,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -12,6 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from running import CONFSVC, Project
+from supervised import until
 
 MANIFEST = """
 [settings]
@@ -237,11 +237,9 @@ def test_signals_end_it_while_it_waits(project: Project, number: signal.Signals)
     environ = {**project.environ, **slow_adapter(project.folder)}
     command = [CONFSVC, "exec", "--", "touch", "started"]
     with subprocess.Popen(command, cwd=project.folder, env=environ, stderr=subprocess.PIPE) as process:
-        end = time.monotonic() + 20
-        while not (project.folder / "asked").exists() and time.monotonic() < end:
-            time.sleep(0.01)
+        until((project.folder / "asked").exists)
         process.send_signal(number)
-        _, err = process.communicate(timeout=20)
+        _, err = process.communicate(timeout=40)
     assert process.returncode == -number
     assert err == b""
     assert not project.started()
@@ -269,7 +267,7 @@ BYTES = st.binary(max_size=300).map(lambda data: data.replace(b"\0", b"\n"))
 
 
 @given(BYTES)
-@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 def test_every_byte_of_the_parents_environment_arrives(shop: Project, data: bytes) -> None:
     command = [CONFSVC, "exec", "--", "/usr/bin/env", "-0"]
     environ: dict[bytes, bytes] = {os.fsencode(k): os.fsencode(v) for k, v in shop.environ.items()} | {b"RAW": data}
@@ -278,7 +276,7 @@ def test_every_byte_of_the_parents_environment_arrives(shop: Project, data: byte
 
 
 @given(st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=100))
-@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 def test_every_text_of_a_file_arrives(project: Project, text: str) -> None:
     project.manifest("[settings]\nX = {}\nY = {}\n[environments.a.values]\nX = '${file://x}'\nY = '<${file://x}>'\n")
     project.write({"x": text})

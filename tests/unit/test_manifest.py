@@ -343,7 +343,7 @@ def toml(value: object) -> str:
 
 
 @given(MANIFESTS)
-@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 def test_whatever_it_says_it_loads_or_is_told_where_it_is_wrong(tmp_path: Path, data: dict[str, Any]) -> None:
     text = "".join(f"{toml(key)} = {toml(value)}\n" for key, value in data.items())
     try:
