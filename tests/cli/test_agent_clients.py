@@ -8,7 +8,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -190,11 +190,19 @@ def test_an_agent_that_is_gone_is_told_of_in_one_line(agent: Agent, shop: Projec
     assert done.err == f"warning: there is no agent at `{agent.path}`; the stores are asked instead\n"
 
 
+def timed(shop: Project, environ: Mapping[str, str]) -> tuple[Done, float]:
+    """Start with ``environ``. Returns what came of it, and how many seconds it took longer than without an agent."""
+    began = time.monotonic()
+    alone(shop, "exec", "-e", "production", "--", "true")
+    middle = time.monotonic()
+    done = shop.run("exec", "-e", "production", "--", "true", env=environ)
+    return done, time.monotonic() - middle - (middle - began)
+
+
 def test_one_that_hangs_is_given_up_soon(agent: Agent, shop: Project) -> None:
     agent.process.send_signal(signal.SIGSTOP)
-    began = time.monotonic()
-    done = shop.run("exec", "-e", "production", "--", "true", env=agent.environ)
-    assert time.monotonic() - began < 5
+    done, longer = timed(shop, agent.environ)
+    assert longer < 5
     assert (done.status, "does not answer in time" in done.err, done.err.count("\n")) == (0, True, 1)
 
 
@@ -204,9 +212,8 @@ def test_a_socket_whose_owner_says_nothing_is_given_up(shop: Project) -> None:
     with socket.socket(socket.AF_UNIX) as mute:
         mute.bind(path)
         mute.listen(1)
-        began = time.monotonic()
-        done = shop.run("exec", "-e", "production", "--", "true", env={"CONFSVC_AGENT_SOCKET": path})
-        assert time.monotonic() - began < 8
+        done, longer = timed(shop, {"CONFSVC_AGENT_SOCKET": path})
+        assert longer < 8
     assert (done.status, "does not answer in time" in done.err) == (0, True)
 
 

@@ -67,7 +67,7 @@ def address(running: Running) -> str:
 
 def page(url: str) -> tuple[int, dict[str, object]]:
     host, _, path = url.removeprefix("http://").partition("/")
-    with closing(http.client.HTTPConnection(host, timeout=5)) as connection:
+    with closing(http.client.HTTPConnection(host, timeout=20)) as connection:
         connection.request("GET", f"/{path}")
         answer = connection.getresponse()
         return answer.status, json.load(answer)

@@ -78,18 +78,18 @@ def test_a_hook_runs_with_the_new_settings(shop: Project, start: Start) -> None:
 
 
 @pytest.mark.parametrize(
-    ("command", "message"),
+    ("command", "limit", "message"),
     [
-        ("sh -c 'exit 3'", "the hook failed with status 3"),
-        ("sh -c 'kill -9 $$'", "the hook failed with status 137"),
-        ("sleep 60", "the hook took longer than 0.4 s and was killed"),
-        ("no-such-program", "command not found: `no-such-program`"),
+        ("sh -c 'exit 3'", "30s", "the hook failed with status 3"),
+        ("sh -c 'kill -9 $$'", "30s", "the hook failed with status 137"),
+        ("sleep 60", "400ms", "the hook took longer than 0.4 s and was killed"),
+        ("no-such-program", "30s", "command not found: `no-such-program`"),
     ],
 )
 def test_a_hook_that_goes_wrong_is_told_and_the_watch_goes_on(
-    command: str, message: str, shop: Project, start: Start
+    command: str, limit: str, message: str, shop: Project, start: Start
 ) -> None:
-    running = start("--hook-timeout=400ms", "--on-change", f"command:{command}")
+    running = start(f"--hook-timeout={limit}", "--on-change", f"command:{command}")
     set_env(shop, "PORT=2\n")
     running.says(message)
     set_env(shop, "PORT=3\n")

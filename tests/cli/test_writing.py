@@ -5,7 +5,6 @@ import os
 import pty
 import select
 import subprocess
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from secrets import token_hex
@@ -14,6 +13,7 @@ import pytest
 
 from confsvc.testing import find_leaks
 from running import CONFSVC, Project
+from supervised import until
 
 MANIFEST = """
 project = "shop"
@@ -56,10 +56,13 @@ class Terminal:
 
     def sees(self, text: str) -> None:
         """Wait until ``text`` is shown."""
-        end = time.monotonic() + 40
         while text.encode() not in self.shown:
-            assert time.monotonic() < end, self.shown
-            self._read()
+            assert self._read(), self.shown
+
+    def is_waited_on(self) -> None:
+        """Wait until it sleeps, for somebody to type: Python notes a signal that comes just before that after it."""
+        status = Path(f"/proc/{self._process.pid}/stat")
+        until(lambda: status.read_text().rpartition(")")[2].split()[0] == "S")
 
     def types(self, text: str) -> None:
         """Type it."""
@@ -193,6 +196,7 @@ def test_two_that_differ_are_not_written(shop: Project, canary: str) -> None:
 def test_ctrl_c_at_the_question_ends_it_by_its_signal(shop: Project) -> None:
     terminal = Terminal(shop, "set", "TOKEN", "-e", "one")
     terminal.sees("TOKEN: ")
+    terminal.is_waited_on()
     terminal.types("\x03")
     assert terminal.ends() == -2
     assert b"Traceback" not in terminal.shown
@@ -200,20 +204,18 @@ def test_ctrl_c_at_the_question_ends_it_by_its_signal(shop: Project) -> None:
 
 def test_no_command_line_of_any_process_holds_it(shop: Project) -> None:
     canary = f"cnry-{token_hex(16)}"  # other tests give the common one to commands that refuse it
-    shop.write({"from.env": f"TOKEN={canary}\n", "one.env": f"TOKEN={canary}3\n"})
+    shop.write({"typed": canary, "from.env": f"TOKEN={canary}\n", "one.env": f"TOKEN={canary}3\n"})
     seen: list[bytes] = []
     for argv in (
         ["set", "TOKEN", "-e", "one"],
         ["import", "from.env", "-e", "two"],
         ["copy", "one", "two", "TOKEN", "-y"],
     ):
-        process = subprocess.Popen(
-            [CONFSVC, *argv], cwd=shop.folder, env=shop.environ,
-            stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-        )  # fmt: skip
-        assert process.stdin
-        process.stdin.write(canary.encode())
-        process.stdin.close()
+        with (shop.folder / "typed").open("rb") as typed:
+            process = subprocess.Popen(
+                [CONFSVC, *argv], cwd=shop.folder, env=shop.environ,
+                stdin=typed, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+            )  # fmt: skip
         while process.poll() is None:
             seen += list(_command_lines())
         assert process.returncode == 0

@@ -66,7 +66,8 @@ class Agent:
 
     @property
     def log(self) -> list[dict[str, Any]]:
-        return [json.loads(line) for line in self._log.read_text().splitlines()]
+        whole, _, _ = self._log.read_text().rpartition("\n")  # what comes after that is being written
+        return [json.loads(line) for line in whole.splitlines()]
 
     def events(self, name: str) -> list[dict[str, Any]]:
         """Return the lines about one kind of event."""
