@@ -122,7 +122,7 @@ def test_every_kind_of_silence_is_stood_in_for(shop: Shop, silence: Callable[[Me
     silence(shop.store)
     began = time.monotonic()
     assert shop.resolve()["PORT"].reveal() == 80
-    assert time.monotonic() - began < 5  # seconds: with something to fall back on, nobody waits for thirty
+    assert time.monotonic() - began < 15  # seconds: with something to fall back on, nobody waits for thirty
 
 
 @pytest.mark.parametrize("answer", [Denied, Unauthenticated, NotFound, Malformed])
@@ -416,7 +416,7 @@ def test_a_watcher_offline_asks_no_store(shop: Shop) -> None:
 
 
 def until(is_so: Callable[[], bool], act: Callable[[], None]) -> None:
-    end = time.monotonic() + 10
+    end = time.monotonic() + 40
     while not is_so():
         assert time.monotonic() < end
         act()

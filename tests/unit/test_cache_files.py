@@ -467,7 +467,7 @@ def test_who_is_rekeying_keeps_writers_out_for_a_moment_only(desk: Desk) -> None
     fcntl.flock(handle, fcntl.LOCK_EX)
     began = time.monotonic()
     assert desk.write("new") == ""
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 15
     os.close(handle)
     assert desk.read() == CANARY
 

@@ -38,7 +38,7 @@ class Fake:
         type(self).closed += 1
 
 
-def fetch(*kinds: type[Any], seconds: float = 10) -> dict[str, Document | ConfsvcError]:
+def fetch(*kinds: type[Any], seconds: float = 60) -> dict[str, Document | ConfsvcError]:
     """Fetch one document from a backend of each kind."""
     references = [Reference(f"b{number}", "x") for number in range(len(kinds))]
     backends = {f"b{n}": Backend(f"b{n}", f"b{n}", {}, "/", {}) for n in range(len(kinds))}
@@ -48,14 +48,14 @@ def fetch(*kinds: type[Any], seconds: float = 10) -> dict[str, Document | Confsv
 
 
 def test_backends_are_read_at_the_same_time() -> None:
-    meeting = threading.Barrier(3, timeout=5)
+    meeting = threading.Barrier(3, timeout=30)
 
     class Waiting(Fake):
         def fetch(self, references: Sequence[Reference], *, deadline: Deadline) -> Mapping[Reference, Outcome]:
             meeting.wait()
             return super().fetch(references, deadline=deadline)
 
-    found = fetch(Waiting, Waiting, Waiting)
+    found = fetch(Waiting, Waiting, Waiting, seconds=60)
     assert all(isinstance(outcome, Document) for outcome in found.values())
 
 
@@ -64,10 +64,10 @@ def test_one_that_hangs_holds_up_nobody() -> None:
 
     class Hanging(Fake):
         def fetch(self, references: Sequence[Reference], *, deadline: Deadline) -> Mapping[Reference, Outcome]:
-            release.wait(10)
+            release.wait(60)
             return super().fetch(references, deadline=deadline)
 
-    found = fetch(Hanging, Fake, seconds=0.2)
+    found = fetch(Hanging, Fake, seconds=2)
     release.set()
     assert isinstance(found["b0"], DeadlineError)
     assert isinstance(found["b1"], Document)

@@ -44,7 +44,7 @@ with confsvc.watch(Settings, sources=["memory://shop"], interval=0.05, debounce=
     with gevent.Timeout(30):
         while told != [2]:
             gevent.sleep(0.005)
-    store.delay = 0.2  # a slow store holds up whoever asks, and nobody else
+    store.delay = 1.0  # a slow store holds up whoever asks, and nobody else
     store.put("shop", {"port": "3"})
     before = len(ticks)
     assert live.refresh().port == 3

@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from confsvc.adapter import Description, Document, Lease
+from confsvc.adapter import Description, Document, Lease, lasting_clock
 from confsvc.errors import Denied, InternalError, NotFound, Unavailable
 from confsvc.fetching import Described, Fetched
 from confsvc.live.sharing.shared import Shared
@@ -57,6 +57,19 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Place:
     found = find_place("meet")
     assert found is not None
     return found
+
+
+@pytest.fixture
+def wait(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
+    """Let time pass, in no time: a function that sets their clock forward by so many seconds."""
+    passed = [0.0]
+    for module in ("shared", "cache"):
+        monkeypatch.setattr(f"confsvc.live.sharing.{module}.lasting_clock", lambda: lasting_clock() + passed[0])
+
+    def pass_by(seconds: float) -> None:
+        passed[0] += seconds
+
+    return pass_by
 
 
 Join = Callable[..., Shared]
@@ -113,25 +126,25 @@ def test_a_version_that_is_another_one_makes_what_was_read_old(join: Join) -> No
     assert backend.asked["secret/one"] == 2
 
 
-def test_a_version_that_is_still_the_same_makes_what_was_read_new(join: Join) -> None:
+def test_a_version_that_is_still_the_same_makes_what_was_read_new(join: Join, wait: Callable[[float], None]) -> None:
     backend = Backend()
     leader, other = join(backend), join(Backend())
     leader.fetch([ONE], 5, 60)
-    time.sleep(1.1)
+    wait(600)
     assert other.describe([ONE], 5, 0) == {ONE: Description("1")}
-    assert texts(other.fetch([ONE], 5, 1)) == ["1"]
+    assert texts(other.fetch([ONE], 5, 300)) == ["1"]
     assert backend.asked["secret/one"] == 1
 
 
-def test_those_who_ask_at_once_share_one_reading(join: Join) -> None:
+def test_those_who_ask_at_once_share_one_reading(join: Join, wait: Callable[[float], None]) -> None:
     backend = Backend()
     backend.delay = 0.1
     leader = join(backend)
     leader.fetch([ONE], 5, 0)
     others = [join(Backend()) for _ in range(16)]
     found: list[Fetched] = []
-    threads = [threading.Thread(target=lambda one=one: found.append(one.fetch([ONE], 5, 0.09))) for one in others]
-    time.sleep(0.1)
+    threads = [threading.Thread(target=lambda one=one: found.append(one.fetch([ONE], 5, 300))) for one in others]
+    wait(600)
     for thread in threads:
         thread.start()
     for thread in threads:

@@ -5,6 +5,7 @@ import stat
 import string
 import threading
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -193,7 +194,8 @@ def test_whoever_holds_the_lock_is_waited_for_until_the_deadline(tmp_path: Path)
 
 def test_writers_at_the_same_time_lose_nothing(tmp_path: Path) -> None:
     names = list(string.ascii_uppercase)
-    threads = [threading.Thread(target=store, args=(tmp_path, "dotenv://.env", {name: name.lower()})) for name in names]
+    write = partial(store, tmp_path, "dotenv://.env", seconds=60)  # they wait for each other, and for the disk
+    threads = [threading.Thread(target=write, args=({name: name.lower()},)) for name in names]
     for thread in threads:
         thread.start()
     for thread in threads:

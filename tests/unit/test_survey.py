@@ -147,9 +147,9 @@ class Odd(MemoryAdapter):
 
     def fetch(self, references: Sequence[Reference], *, deadline: Deadline) -> Mapping[Reference, Outcome]:
         if self._kind == "hangs":
-            self.release.wait(10)
+            self.release.wait(60)
         if self._kind == "meets":
-            self.barrier.wait(10)
+            self.barrier.wait(20)
         return super().fetch(references, deadline=deadline)
 
 
@@ -166,7 +166,7 @@ def test_one_that_hangs_holds_up_nobody_that_was_asked_for_before_it(tmp_path: P
     registry.register("memory", Odd)
     Odd.release = threading.Event()
     (tmp_path / "confsvc.toml").write_text(odd(good="", bad="hangs", fine="other"))
-    request = Request(load_manifest(str(tmp_path / "confsvc.toml")), timeout=1)
+    request = Request(load_manifest(str(tmp_path / "confsvc.toml")), timeout=3)
     found = survey(request, ["good", "bad", "fine"])
     assert states(next(found)) == {"MODE": "present"}
     assert [states(one) for one in found] == [{"MODE": "unreadable"}, {"MODE": "present"}]
