@@ -27,7 +27,10 @@ def read_request(connection: socket.socket, buffer: bytearray) -> bytes:
     length = head.lower().partition(b"\r\ncontent-length: ")[2].partition(b"\r\n")[0]
     size = len(head) + int(length or 0)
     while len(buffer) < size:
-        buffer += connection.recv(65536)
+        piece = connection.recv(65536)
+        if not piece:
+            return b""
+        buffer += piece
     request = bytes(buffer[:size])
     del buffer[:size]
     return request

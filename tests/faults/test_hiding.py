@@ -6,6 +6,7 @@ import shutil
 import signal
 import subprocess
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -77,7 +78,7 @@ def as_nobody(shop: Project) -> list[str]:
     if not shutil.which("setpriv"):
         missing("setpriv", "apt-get install util-linux")
     for folder in (shop.folder, *list(shop.folder.parents)[:3]):
-        folder.chmod(0o755)
+        folder.chmod(folder.stat().st_mode | 0o055)
     for name in ("run", "out"):
         (shop.folder / name).mkdir(mode=0o700)
         os.chown(shop.folder / name, NOBODY, NOBODY)
@@ -92,6 +93,16 @@ STAYING = {
     "render": ["render", "--watch", "--to", "out"],
     "agent": ["agent", "--socket", "run/agent.sock"],
 }
+
+
+def is_asleep(pid: int) -> bool:
+    """Tell whether a process has become the command `sleep 60`."""
+    return cmdline(pid) == b"sleep\x0060\x00"
+
+
+def cmdline(pid: int) -> bytes:
+    """Return the words of a command, each with a zero byte behind it."""
+    return Path(f"/proc/{pid}/cmdline").read_bytes()
 
 
 def said(running: Running) -> bool:
@@ -110,8 +121,9 @@ def test_who_stays_is_hidden_from_the_others_of_its_user(shop: Project, as_nobod
             done = subprocess.run([*as_nobody, "sh", "-c", script], capture_output=True, check=False)
             assert b"Permission denied" in done.stderr
         for child in children(running.pid):
+            until(partial(is_asleep, child))  # before that it is its parent once more
             assert Path(f"/proc/{child}/environ").stat().st_uid == NOBODY
-        assert find_leaks(SECRET, Path(f"/proc/{running.pid}/cmdline").read_bytes()) == []
+        assert find_leaks(SECRET, cmdline(running.pid)) == []
     finally:
         running.close()
 
@@ -121,7 +133,7 @@ def test_others_of_a_user_can_be_looked_into(shop: Project, as_nobody: list[str]
     running = Running(shop, ["exec", "--", "sleep", "60"], prefix=as_nobody)
     try:
         # The words of its command are in its command line from the start: it must have become the command.
-        until(lambda: Path(f"/proc/{running.pid}/cmdline").read_bytes() == b"sleep\x0060\x00")
+        until(partial(is_asleep, running.pid))
         script = f"exec 3< /proc/{running.pid}/environ"
         subprocess.run([*as_nobody, "sh", "-c", script], capture_output=True, check=True)
     finally:

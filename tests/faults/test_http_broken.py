@@ -10,6 +10,7 @@ import pytest
 from confsvc.adapter import Deadline
 from confsvc.errors import Unavailable
 from confsvc.http import Answer, Call, Client, Origin, RetryPolicy
+from openbao import free_port
 
 Handle = Callable[[socket.socket, bytes], None]
 Serve = Callable[[Handle], tuple[int, list[bytes]]]
@@ -62,8 +63,7 @@ def resetting(data: bytes) -> Handle:
 
 
 def test_a_refused_connection_names_host_and_port() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port = listener.getsockname()[1]
+    port = free_port()
     message = unavailable(outcome_of(Origin("http", "127.0.0.1", port)))
     assert message == f"`127.0.0.1:{port}` refused the connection"
 

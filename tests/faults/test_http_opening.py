@@ -7,6 +7,7 @@ from collections.abc import Callable
 from confsvc.adapter import Deadline
 from confsvc.errors import Unavailable
 from confsvc.http import Answer, Call, Client, Origin
+from openbao import free_port
 
 Handle = Callable[[socket.socket, bytes], None]
 Serve = Callable[[Handle], tuple[int, list[bytes]]]
@@ -30,9 +31,7 @@ def test_the_first_call_finds_the_connection_that_was_opened(serve: Serve) -> No
 
 
 def test_where_nobody_is_the_first_call_says_so() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as closed:
-        port = closed.getsockname()[1]
-    client = Client(Origin("http", "127.0.0.1", port))
+    client = Client(Origin("http", "127.0.0.1", free_port()))
     started = time.monotonic()
     client.open(deadline=Deadline(10))
     assert time.monotonic() - started < 5

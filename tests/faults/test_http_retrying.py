@@ -10,6 +10,7 @@ import pytest
 from confsvc.adapter import Deadline
 from confsvc.errors import AdapterError, DeadlineError, Throttled, Unavailable
 from confsvc.http import Answer, Call, Client, Origin, RetryPolicy
+from openbao import free_port
 
 Handle = Callable[[socket.socket, bytes], None]
 Serve = Callable[[Handle], tuple[int, list[bytes]]]
@@ -99,8 +100,7 @@ def test_what_may_change_something_is_not_sent_again_when_its_answer_is_lost(ser
 def test_what_may_change_something_is_sent_when_nobody_was_there_at_first(serve: Serve) -> None:
     """The name leads to a closed port at first, and to a server when it is looked up again."""
     script = Script(serve, [reply(200)])
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        closed = listener.getsockname()[1]
+    closed = free_port()
     ports = iter([closed, script.port])
     family, kind = socket.AF_INET, socket.SOCK_STREAM
     with pytest.MonkeyPatch.context() as patch:
@@ -165,7 +165,7 @@ def test_a_call_without_an_answer_in_the_end_keeps_the_last_it_had(serve: Serve)
 
     port, requests = serve(handle)
     client = Client(Origin("http", "127.0.0.1", port))
-    (outcome,) = client.send([GET], deadline=Deadline(1), retry=QUICK)
+    (outcome,) = client.send([GET], deadline=Deadline(3), retry=QUICK)
     client.close()
     assert status_of(outcome) == 503
 

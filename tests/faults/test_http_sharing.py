@@ -160,7 +160,7 @@ def test_a_kept_connection_that_was_closed_is_replaced_without_a_word(serve: Ser
     port, requests = serve(handle)
     client = Client(Origin("http", "127.0.0.1", port))
     assert bodies(ask(client, 1)) == paths(1)
-    closed.wait(5)
+    assert closed.wait(20)
     outcomes = ask(client, 1)
     client.close()
     assert bodies(outcomes) == paths(1)
@@ -213,7 +213,7 @@ def test_bytes_that_nobody_asked_for_make_a_kept_connection_useless(serve: Serve
     port, requests = serve(handle)
     client = Client(Origin("http", "127.0.0.1", port))
     assert bodies(ask(client, 1)) == paths(1)
-    written.wait(5)
+    assert written.wait(20)
     outcomes = ask(client, 1)
     client.close()
     assert bodies(outcomes) == paths(1)
@@ -271,7 +271,7 @@ def test_a_server_that_forgets_a_call_gives_no_call_the_wrong_answer(serve: Serv
 
     port, requests = serve(handle)
     client = Client(Origin("http", "127.0.0.1", port), limit=1)
-    outcomes = client.send([Call("GET", f"/{n}") for n in range(6)], deadline=Deadline(1), retry=QUICK)
+    outcomes = client.send([Call("GET", f"/{n}") for n in range(6)], deadline=Deadline(3), retry=QUICK)
     client.close()
     assert bodies(outcomes) == paths(6)
 

@@ -92,7 +92,7 @@ def test_a_server_that_is_silent_once_leaves_time_for_another_try(serve: Serve) 
             connection.sendall(OK + b"Content-Length: 5\r\n\r\nhello")
 
     port, requests = serve(handle)
-    outcome, _ = outcome_of(Origin("http", "127.0.0.1", port), seconds=2)
+    outcome, _ = outcome_of(Origin("http", "127.0.0.1", port), seconds=4)
     assert isinstance(outcome, Answer)
     assert outcome.body == b"hello"
 
@@ -127,7 +127,7 @@ def test_an_address_that_nobody_answers_at_is_left_for_the_next(
     family, kind = socket.AF_INET, socket.SOCK_STREAM
     found = [(family, kind, 6, "", ("127.0.0.1", full)), (family, kind, 6, "", ("127.0.0.1", port))]
     monkeypatch.setattr("_socket.getaddrinfo", lambda *_: found)
-    outcome, _ = outcome_of(Origin("http", "vault.example.com", port), seconds=2)
+    outcome, _ = outcome_of(Origin("http", "vault.example.com", port), seconds=4)
     assert isinstance(outcome, Answer)
 
 
@@ -162,7 +162,7 @@ def test_one_slow_call_does_not_take_the_others_with_it(serve: Serve) -> None:
     port, _ = serve(handle)
     client = Client(Origin("http", "127.0.0.1", port))
     calls = [Call("GET", f"/{name}", alone=name == "slow") for name in ("a", "slow", "b")]
-    first, slow, last = client.send(calls, deadline=Deadline(SECONDS))
+    first, slow, last = client.send(calls, deadline=Deadline(2))
     client.close()
     assert isinstance(slow, DeadlineError)
     assert isinstance(first, Answer)
@@ -179,8 +179,8 @@ def test_a_slow_call_in_a_shared_connection_is_found_out_in_time(serve: Serve) -
 
     port, _ = serve(handle)
     client = Client(Origin("http", "127.0.0.1", port), limit=1)
-    outcomes = client.send([Call("GET", f"/{name}") for name in ("a", "b")], deadline=Deadline(2))
-    slow = client.send([Call("GET", f"/{name}") for name in ("a", "b", "slow", "c")], deadline=Deadline(2))
+    outcomes = client.send([Call("GET", f"/{name}") for name in ("a", "b")], deadline=Deadline(4))
+    slow = client.send([Call("GET", f"/{name}") for name in ("a", "b", "slow", "c")], deadline=Deadline(4))
     client.close()
     assert all(isinstance(outcome, Answer) for outcome in outcomes)
     assert [isinstance(outcome, Answer) for outcome in slow] == [True, True, False, True]

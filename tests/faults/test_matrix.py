@@ -147,7 +147,7 @@ def test_a_connection_that_nobody_takes(trial: Trial) -> None:
 @each_store
 def test_a_store_that_is_silent_once_is_asked_again(trial: Trial) -> None:
     trial.proxy.use(Timeout(), times=1)
-    trial.check(deadline=4.0, requests=2 * trial.store.requests, orphans=1)
+    trial.check(deadline=6.0, requests=2 * trial.store.requests, orphans=1)
 
 
 @each_store

@@ -9,6 +9,7 @@ import pytest
 
 from fault_proxy import run_proxy
 from raft import Pair, run_pair
+from supervised import until
 from trial import Store, Trial
 
 NAMES = ("SETTING_A", "SETTING_B")
@@ -46,8 +47,14 @@ def write(pair: Pair, store: Store, number: object) -> Store:
     return store
 
 
+def follow(pair: Pair, store: Store) -> None:
+    """Wait until the standby has the newest generation."""
+    newest = store.generations[-1]
+    until(lambda: pair.standby.until("GET", "secret/data/shop", token=pair.token)["data"]["data"] == newest)
+
+
 def test_a_standby_serves_a_login_and_reads(tmp_path: Path, store: Store, pair: Pair) -> None:
-    pair.standby.until("GET", "secret/data/shop", token=pair.token)
+    follow(pair, store)
     with run_proxy(store.port) as proxy:
         trial = Trial(tmp_path, store, proxy)
         trial.check(requests=TWICE)
@@ -55,6 +62,7 @@ def test_a_standby_serves_a_login_and_reads(tmp_path: Path, store: Store, pair: 
 
 
 def test_what_a_standby_has_is_a_whole_generation_old_or_new(tmp_path: Path, store: Store, pair: Pair) -> None:
+    follow(pair, store)
     is_over = threading.Event()
 
     def go_on() -> None:
@@ -77,7 +85,7 @@ def test_what_a_standby_has_is_a_whole_generation_old_or_new(tmp_path: Path, sto
 
 def test_the_active_node_is_killed(tmp_path: Path, store: Store, pair: Pair) -> None:
     """The last test. What the standby answers by itself is used; it cannot make a token, and that is told."""
-    pair.standby.until("GET", "secret/data/shop", token=pair.token)
+    follow(pair, store)
     pair.active.kill()
     given = store._replace(
         backend='address = "http://127.0.0.1:{port}"', environ={"VAULT_TOKEN": pair.token}, secrets=[pair.token]

@@ -13,6 +13,7 @@ from fault_proxy import FaultProxy, run_proxy
 from gcp import Gcp
 from openbao import Bao
 from stores import gcp_store, secrets_manager_store, vault_store
+from supervised import until
 from toxics import Latency, ResetPeer, Timeout
 from trial import Store, Trial
 
@@ -49,11 +50,22 @@ Three = tuple[Trial, Mapping[str, FaultProxy]]
 
 
 def test_three_stores_are_read_together(three: Three) -> None:
+    """None of them answers before all have been asked."""
     trial, proxies = three
     for proxy in proxies.values():
-        proxy.use(Latency(0.1))
-    one = trial.check()
-    assert one.seconds - one.seen.waited < 2.0
+        proxy.use(Timeout())
+
+    def answer() -> None:
+        until(lambda: all(proxy.first_at for proxy in proxies.values()))
+        for proxy in proxies.values():
+            proxy.clear()
+
+    answering = threading.Thread(target=answer)
+    answering.start()
+    try:
+        trial.check()
+    finally:
+        answering.join()
 
 
 @pytest.mark.parametrize("down", ["vault", "aws-sm", "gcp-sm"])
@@ -71,15 +83,16 @@ def test_one_of_three_that_is_silent_holds_up_the_others_until_the_deadline_and_
 ) -> None:
     trial, proxies = three
     proxies[silent].use(Timeout())
-    trial.check(status=75, words=["2 of 6", f"{silent}://"], deadline=1.0)
+    # What is asked first of a Vault that does not answer is asked four times at most.
+    trial.check(status=75, words=["2 of 6", f"{silent}://"], deadline=4.0, requests=4 if silent == "vault" else None)
 
 
 def test_three_that_fail_in_three_ways_are_all_told(three: Three) -> None:
     trial, proxies = three
     proxies["vault"].refuse()
     proxies["aws-sm"].use(Timeout())
-    proxies["gcp-sm"].use(ResetPeer())
-    trial.check(status=69, words=["6 of 6", "refused", "within 1.5 s", "closed or reset"], deadline=1.5)
+    proxies["gcp-sm"].use(ResetPeer(side="up"))
+    trial.check(status=69, words=["6 of 6", "refused", "within 4 s", "closed or reset"], deadline=4.0)
 
 
 def test_the_fields_of_one_secret_come_from_one_version_of_it(tmp_path: Path, bao: Bao) -> None:
@@ -90,15 +103,19 @@ def test_the_fields_of_one_secret_come_from_one_version_of_it(tmp_path: Path, ba
     generations: list[dict[str, str]] = []
     is_over = threading.Event()
 
-    def write() -> None:
-        for number in itertools.count():
-            generations.append({name: f"cnry-value-{number}-of-{name}" for name in names})
-            bao.put(f"{folder}/all", generations[-1])
+    def write(number: int) -> None:
+        generations.append({name: f"cnry-value-{number}-of-{name}" for name in names})
+        bao.put(f"{folder}/all", generations[-1])
+
+    def go_on() -> None:
+        for number in itertools.count(1):
+            write(number)
             if is_over.is_set():
                 return
 
+    write(0)
     values = {name: f"vault://secret/{folder}/all#{name}" for name in names}
-    writer = threading.Thread(target=write)
+    writer = threading.Thread(target=go_on)
     writer.start()
     try:
         with run_proxy(store.port) as proxy:

@@ -23,6 +23,7 @@ from confsvc.errors import (
     Unauthenticated,
     Unavailable,
 )
+from openbao import free_port
 from vaulting import backend_for, fetch, fetch_one
 
 Handle = Callable[[socket.socket, bytes], None]
@@ -245,8 +246,7 @@ def test_an_answer_that_drips_does_not_outlive_the_deadline(serve: Serve, backen
 
 @pytest.mark.parametrize("backend", [given, logging_in])
 def test_nobody_there_is_unavailable_and_named(backend: Callable[[int], Backend]) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as closed:
-        port = closed.getsockname()[1]
+    port = free_port()
     outcome = fetch_one(backend(port), REFERENCE)
     assert isinstance(outcome, Unavailable)
     assert f"`127.0.0.1:{port}` refused" in outcome.message

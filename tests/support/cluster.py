@@ -6,7 +6,7 @@ import time
 from base64 import urlsafe_b64encode
 from collections.abc import Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any
 
 from cryptography.hazmat.primitives import hashes
@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 
 from openbao import Bao
+from serving import Server
 
 __all__ = ["Cluster", "run_cluster", "signed"]
 
@@ -27,14 +28,15 @@ def signed(key: ec.EllipticCurvePrivateKey, **claims: Any) -> str:
     return f"{text}.{urlsafe_b64encode(signature).rstrip(b'=').decode()}"
 
 
-class Cluster(ThreadingHTTPServer):
+class Cluster(Server):
     """The API, with one service account `shop/NAME`. It knows one token at a time, and counts the reviews."""
 
     def __init__(self, name: str) -> None:
-        super().__init__(("127.0.0.1", 0), _Reviewer)
+        super().__init__(_Reviewer)
         self.name = name
         self.known = ""
         self.reviews = 0
+        self.lock = threading.Lock()
         self._key = ec.generate_private_key(ec.SECP256R1())
 
     def issue(self, **claims: Any) -> str:
@@ -69,7 +71,8 @@ class _Reviewer(BaseHTTPRequestHandler):
     server: Cluster
 
     def do_POST(self) -> None:
-        self.server.reviews += 1
+        with self.server.lock:
+            self.server.reviews += 1
         asked = json.loads(self.rfile.read(int(self.headers["content-length"])))
         name = f"system:serviceaccount:shop:{self.server.name}"
         user = {"username": name, "uid": "u", "groups": ["system:serviceaccounts"]}

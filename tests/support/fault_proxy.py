@@ -33,7 +33,7 @@ class FaultProxy:
         self.target = target
         self._place = _bound(0)  # not listening: nobody else gets the port while we refuse
         self.port: int = self._place.getsockname()[1]
-        self._queue: list[socket.socket] = []
+        self._stalled: list[socket.socket] = []
         self.connections, self.first_at = 0, 0.0
         self.heard: list[bytearray] = []
         self._loop = loop
@@ -51,28 +51,32 @@ class FaultProxy:
 
     def clear(self) -> None:
         """Have no toxic any more, and listen."""
-        if self._queue:
-            self.refuse()
+        self._take_again()
         self._await(self._set((), None))
         self._await(self._listen())
 
     def refuse(self) -> None:
         """Be down: refuse connections, and close those there are."""
         self._await(self._close())
-        if self._queue:
-            for one in (self._place, *self._queue):
-                one.close()
-            self._place, self._queue = _bound(self.port), []
+        self._take_again()
 
     def stall(self) -> None:
         """Answer no attempt to connect, neither yes nor no: the queue of the listener is full."""
         self.refuse()
-        self._place.listen(0)
+        listener = _bound(self.port)
+        listener.listen(0)
+        self._stalled.append(listener)
         for _ in range(4):
             one = socket.socket()
             one.setblocking(False)
             one.connect_ex(("127.0.0.1", self.port))
-            self._queue.append(one)
+            self._stalled.append(one)
+
+    def _take_again(self) -> None:
+        """End what `stall` began."""
+        for one in self._stalled:
+            one.close()
+        self._stalled = []
 
     def close(self) -> None:
         """Refuse, and give the port back."""

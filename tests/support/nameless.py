@@ -44,11 +44,14 @@ def _serve(*, answers: bool) -> None:
     """Be a name server, in a session of its own, for as long as the command runs."""
     server = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     server.bind((_SERVER, 53))
+    parent = os.getpid()
     if os.fork():
         server.close()
         return
     os.setsid()
     _library.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:  # it has ended before it was said that we end with it
+        os._exit(0)
     for descriptor in (0, 1, 2):  # whoever reads what the command says must not wait for us
         os.dup2(os.open(os.devnull, os.O_RDWR), descriptor)
     while True:

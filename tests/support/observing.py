@@ -4,17 +4,20 @@ import hashlib
 import os
 import resource
 import subprocess
+import tempfile
 import threading
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import IO, NamedTuple
 
 from supervised import children
+from usage import waited
 
-__all__ = ["Entry", "Seen", "tree_of", "watch_process"]
+__all__ = ["End", "Entry", "Seen", "ended", "tree_of", "watch_process"]
 
 _PULSE = 0.005  # seconds between two looks
+_LONGEST = 180.0  # seconds for a process to end
 
 
 class Entry(NamedTuple):
@@ -44,6 +47,13 @@ class Seen(NamedTuple):
     left: tuple[str, ...]
 
 
+class End(NamedTuple):
+    """When a process ended, on the monotonic clock, and for how many seconds it had waited for a processor by then."""
+
+    at: float
+    waited: float
+
+
 def tree_of(*folders: Path) -> dict[str, Entry]:
     """Return everything in ``folders``, by its path."""
     found = {}
@@ -58,27 +68,51 @@ def tree_of(*folders: Path) -> dict[str, Entry]:
 
 def watch_process(command: Sequence[str], environ: Mapping[str, str], folder: Path) -> Seen:
     """Run ``command`` to its end, in a session of its own."""
-    process = subprocess.Popen(
-        command,
-        cwd=folder,
-        env=environ,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        start_new_session=True,
-    )
-    start, used = time.monotonic(), _used()
-    watcher = _Watcher(process.pid)
-    watcher.start()
+    with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
+        process = subprocess.Popen(
+            command,
+            cwd=folder,
+            env=environ,
+            stdin=subprocess.DEVNULL,
+            stdout=out,
+            stderr=err,
+            start_new_session=True,
+        )
+        start, used = time.monotonic(), _used()
+        watcher = _Watcher(process.pid)
+        watcher.start()
+        try:
+            end = ended(process)
+        finally:
+            process.kill()
+            watcher.is_over.set()
+            watcher.join()
+            status = process.wait()
+        left = _session(process.pid)
+        said, told = _whole(out), _whole(err)
+    used = _used() - used
+    return Seen(status, said, told, start, end.at, end.waited, used, frozenset(watcher.commands), left)
+
+
+def _whole(file: IO[bytes]) -> bytes:
+    file.seek(0)
+    return file.read()
+
+
+def ended(process: "subprocess.Popen[bytes]") -> End:
+    """Return when ``process`` ends, which has still to be waited for. It is killed where that takes too long.
+
+    That we waited for a processor ourselves before we could see it does not count.
+    """
+    killer = threading.Timer(_LONGEST, process.kill)
+    killer.start()
     try:
-        out, err = process.communicate(timeout=180)
-        end, used = time.monotonic(), _used() - used
+        ours = waited()
+        os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
+        return End(time.monotonic() - (waited() - ours), waited(process.pid))
     finally:
-        process.kill()
-        watcher.is_over.set()
-        watcher.join()
-    left = _session(process.pid)
-    return Seen(process.returncode, out, err, start, end, watcher.waited, used, frozenset(watcher.commands), left)
+        killer.cancel()
+        killer.join()
 
 
 class _Watcher(threading.Thread):
@@ -89,7 +123,6 @@ class _Watcher(threading.Thread):
         self._pid = pid
         self.is_over = threading.Event()
         self.commands: set[bytes] = set()
-        self.waited = 0.0
 
     def run(self) -> None:
         while not self.is_over.wait(_PULSE):
@@ -98,11 +131,9 @@ class _Watcher(threading.Thread):
     def _look(self, pid: int) -> None:
         try:
             self.commands.add(Path(f"/proc/{pid}/cmdline").read_bytes())
-            if pid == self._pid:  # https://docs.kernel.org/scheduler/sched-stats.html#proc-pid-schedstat
-                self.waited = int(Path(f"/proc/{pid}/schedstat").read_text().split()[1]) / 1e9
             for child in children(pid):
                 self._look(child)
-        except (OSError, IndexError):
+        except OSError:
             return  # it has ended meanwhile
 
 

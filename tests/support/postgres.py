@@ -59,9 +59,10 @@ def run_postgres(password: str) -> Iterator[int]:
             )
 
         data = str(folder / "data")
-        run(initdb, "-D", data, "-U", "postgres", "-A", "scram-sha-256", f"--pwfile={folder}/password", "--no-sync")
+        known = ("--no-locale", "--encoding=UTF8", "--no-sync")  # whatever language the machine speaks
+        run(initdb, "-D", data, "-U", "postgres", "-A", "scram-sha-256", f"--pwfile={folder}/password", *known)
         options = f"-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories='' -c fsync=off"
-        run(control, "-D", data, "-w", "-l", str(folder / "log"), "-o", options, "start")
+        run(control, "-D", data, "-w", "-t", "150", "-l", str(folder / "log"), "-o", options, "start")
         try:
             yield port
         finally:

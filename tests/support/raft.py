@@ -4,13 +4,14 @@ import subprocess
 import time
 import urllib.error
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from openbao import bao_program, call_bao, free_port
+from supervised import until
 
 __all__ = ["Node", "Pair", "run_pair"]
 
@@ -25,7 +26,8 @@ class Node:
         self._log = folder / "bao.log"
         config = folder / "bao.hcl"
         config.write_text(
-            f'storage "raft" {{ path = "{folder}"\nnode_id = "{name}"\nperformance_multiplier = 1 }}\n'
+            # A leader that gets no processor for a second is still the leader.
+            f'storage "raft" {{ path = "{folder}"\nnode_id = "{name}"\nperformance_multiplier = 4 }}\n'
             f'listener "tcp" {{ address = "127.0.0.1:{self.port}"\ncluster_address = "127.0.0.1:{cluster}"\n'
             f'tls_disable = true }}\napi_addr = "{self.address}"\ncluster_addr = "https://127.0.0.1:{cluster}"\n'
         )
@@ -60,15 +62,14 @@ class Node:
 class Pair:
     """``active`` and ``standby``, with the root ``token`` of both."""
 
-    def __init__(self, folder: Path) -> None:
-        self.active, self.standby = Node(folder / "one", "one"), Node(folder / "two", "two")
+    def __init__(self, *nodes: Node) -> None:
+        self.active, self.standby = nodes
         made = self.active.until("PUT", "sys/init", {"secret_shares": 1, "secret_threshold": 1})
         self.token, key = str(made["root_token"]), {"key": made["keys"][0]}
         self.active.until("PUT", "sys/unseal", key)
         self.active.until("GET", "sys/mounts", token=self.token)
         self.standby.until("POST", "sys/storage/raft/join", {"leader_api_addr": self.active.address})
-        while self.standby.until("PUT", "sys/unseal", key)["sealed"]:
-            time.sleep(0.1)
+        until(lambda: not self.standby.until("PUT", "sys/unseal", key)["sealed"])
         self.active.until("POST", "sys/mounts/secret", {"type": "kv", "options": {"version": "2"}}, self.token)
         self.standby.until("GET", "sys/internal/ui/mounts/secret", token=self.token)
 
@@ -80,10 +81,9 @@ class Pair:
 @contextmanager
 def run_pair(folder: Path) -> Iterator[Pair]:
     """Run both."""
-    pair: Pair | None = None
-    try:
-        pair = Pair(folder)
-        yield pair
-    finally:
-        for node in (pair.active, pair.standby) if pair else ():
-            node.kill()
+    with ExitStack() as stack:
+        nodes = []
+        for name in ("one", "two"):
+            nodes.append(Node(folder / name, name))
+            stack.callback(nodes[-1].kill)
+        yield Pair(*nodes)

@@ -36,7 +36,7 @@ def is_late() -> None:
     original = kind.__init__
 
     def init(self: Any, seconds: float, **more: Any) -> None:
-        original(self, seconds + 1.5, **more)
+        original(self, seconds + 5.0, **more)
         self.seconds = seconds
 
     kind.__init__ = init
@@ -58,7 +58,7 @@ def calls() -> None:
 
     def call(environ: Mapping[str, str]) -> Mapping[str, str]:
         for text in environ.values():
-            subprocess.run(["sh", "-c", "sleep 0.05; true", text], check=True)
+            subprocess.run(["sh", "-c", "sleep 1; true", text], check=True)
         return environ
 
     before_start(call)
@@ -126,7 +126,7 @@ def leaves_a_child() -> None:
     """Leave a process behind."""
 
     def leave(environ: Mapping[str, str]) -> Mapping[str, str]:
-        subprocess.Popen(["sleep", "5"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        subprocess.Popen(["sleep", "10"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         return environ
 
     before_start(leave)

@@ -5,7 +5,17 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-__all__ = ["Quiet", "serving"]
+__all__ = ["Quiet", "Server", "serving"]
+
+
+class Server(ThreadingHTTPServer):
+    """A server on loopback, at a free port."""
+
+    # Where the queue is full, the kernel lets a client wait for a second; five places are few on a busy machine.
+    request_queue_size = 128
+
+    def __init__(self, handler: type[BaseHTTPRequestHandler]) -> None:
+        super().__init__(("127.0.0.1", 0), handler)
 
 
 class Quiet(BaseHTTPRequestHandler):
@@ -18,7 +28,7 @@ class Quiet(BaseHTTPRequestHandler):
 @contextmanager
 def serving(handler: type[BaseHTTPRequestHandler]) -> Iterator[str]:
     """Serve on loopback, and give the address."""
-    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    server = Server(handler)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
     thread.start()
     try:

@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-__all__ = ["resident", "used"]
+__all__ = ["resident", "used", "waited"]
 
 _TICKS = os.sysconf("SC_CLK_TCK")
 
@@ -12,6 +12,18 @@ def used(pid: int) -> float:
     """Return the seconds of processor time that ``pid`` has used."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / _TICKS
+
+
+def waited(task: int | str = "thread-self") -> float:
+    """Return for how many seconds a thread has waited for a processor: the first one of a process, or who asks.
+
+    A process that has ended can be asked about until somebody has waited for it. Zero where the kernel does not count.
+    """
+    # https://docs.kernel.org/scheduler/sched-stats.html#proc-pid-schedstat
+    try:
+        return int(Path(f"/proc/{task}/schedstat").read_text().split()[1]) / 1e9
+    except (OSError, IndexError):
+        return 0.0
 
 
 def resident(pid: int) -> float:
