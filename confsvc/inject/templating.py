@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from shlex import quote
 from types import TracebackType
 
-from jinja2 import StrictUndefined, TemplateSyntaxError, UndefinedError, meta
+from jinja2 import StrictUndefined, TemplateSyntaxError, UndefinedError, meta, nodes
 from jinja2.exceptions import SecurityError
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
@@ -32,7 +32,9 @@ _REASONS: Mapping[type[Exception], str] = {
     RecursionError: "it calls itself without end",
     OverflowError: "a number in it is too large",
     ZeroDivisionError: "it divides by zero",
+    TypeError: "a value has another type than it needs: a setting is text, `| int` a number",
 }
+_NO_LOADER = "a template can include and import nothing"
 
 
 def main() -> None:
@@ -62,6 +64,8 @@ def render(source: str, settings: Mapping[str, object]) -> str | dict[str, objec
     except Exception as error:  # noqa: BLE001 - whatever a template does, its text must not be told
         reason = next((text for kind, text in _REASONS.items() if isinstance(error, kind)), "it cannot be rendered")
         line = _line(error.__traceback__)
+        if isinstance(error, TypeError) and line in _lines_of_others(environment, source):
+            reason = _NO_LOADER
         name = _unknown(environment, source, settings) if isinstance(error, UndefinedError) else ""
     return {
         "message": f"no setting is called `{name}`, or it has no value" if name else reason,
@@ -103,6 +107,12 @@ def _finalize(value: object) -> object:
 def _unknown(environment: ImmutableSandboxedEnvironment, source: str, settings: Mapping[str, object]) -> str:
     unknown = meta.find_undeclared_variables(environment.parse(source)) - {*settings, *_GLOBALS}
     return min(unknown, default="")
+
+
+def _lines_of_others(environment: ImmutableSandboxedEnvironment, source: str) -> set[int]:
+    """Return the lines in which another template is asked for."""
+    others = (nodes.Extends, nodes.FromImport, nodes.Import, nodes.Include)
+    return {node.lineno for node in environment.parse(source).find_all(others)}
 
 
 def _line(trace: TracebackType | None) -> int:

@@ -131,5 +131,6 @@ def test_a_sidecar_brings_a_new_version_to_an_app_that_reads_all_the_time(
     found = set(re.findall(r"set (\S+) postgres://shop:(\S+)@", pod.logs("app")))
     assert found == {("info", "info"), ("warning", "warning"), ("debug", "debug")}
     assert cluster.reviews == reviews + 1  # it logged in once, and nobody else did
+    assert 5 < pod.memory("confsvc") < 60  # what docs/kubernetes.md promises
     pod.stop("confsvc")
     assert pod.status("confsvc") == 128 + 15

@@ -17,6 +17,7 @@ import yaml
 from images import APP, CONFSVC, PYTHON_APP, PYTHON_EXAMPLE, ROOT
 from podman import Podman
 from supervised import until
+from usage import resident
 
 __all__ = ["COMPONENT", "SIDECAR", "Pod", "container", "pod_of", "python_pod"]
 
@@ -103,6 +104,10 @@ class Pod:
     def was_started(self, container: str) -> bool:
         """Tell whether a container was ever started."""
         return bool(self._podman.inspect(f"{self.name}-{container}")["State"]["Status"] != "created")
+
+    def memory(self, container: str) -> float:
+        """Return the resident memory, in MiB, of a container's first process."""
+        return resident(int(self._podman.inspect(f"{self.name}-{container}")["State"]["Pid"]))
 
     @property
     def log(self) -> str:
