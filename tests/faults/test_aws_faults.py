@@ -2,6 +2,7 @@
 
 import json
 import socket
+import threading
 import time
 from collections.abc import Callable
 from typing import Any
@@ -193,6 +194,39 @@ def test_groups_have_ten_parameters_and_none_twice(serve: Serve) -> None:
     found = fetch(backend(port, "aws-ssm"), texts)
     assert [one.content.reveal() for one in found[30:]] == ["/p0:1", "/p0:2", "/p0:3"]
     assert len(requests) == 4
+
+
+def body_of(request: bytes) -> Any:
+    return json.loads(request.partition(b"\r\n\r\n")[2])
+
+
+def answer_of(request: bytes) -> bytes:
+    """Answer a group of either service with all that it asks for."""
+    asked = body_of(request)
+    if "Names" in asked:
+        entries = [{"Name": name, "Type": "String", "Value": name, "Version": 1} for name in asked["Names"]]
+        return reply({"Parameters": entries, "InvalidParameters": []})
+    entries = [{**GOOD, "Name": name, "SecretString": name} for name in asked["SecretIdList"]]
+    return reply({"SecretValues": entries, "Errors": []})
+
+
+@pytest.mark.parametrize(
+    ("adapter", "prefix", "most", "sizes"), [("aws-sm", "s", 20, [15, 15, 15]), ("aws-ssm", "/p", 10, [9, 9, 9, 9, 9])]
+)
+def test_groups_are_asked_for_all_at_once(adapter: str, prefix: str, most: int, sizes: list[int], serve: Serve) -> None:
+    """None is answered before all of them have come."""
+    together = threading.Barrier(len(sizes))
+
+    def handle(connection: socket.socket, request: bytes) -> None:
+        together.wait(20)
+        connection.sendall(answer_of(request))
+
+    port, requests = serve(handle)
+    found = fetch(backend(port, adapter), [f"{adapter}://{prefix}{number}" for number in range(45)], seconds=30)
+    assert [one.content.reveal() for one in found] == [f"{prefix}{number}" for number in range(45)]
+    groups = [body_of(request) for request in requests]
+    assert sorted(len(group.get("Names") or group["SecretIdList"]) for group in groups) == sizes
+    assert max(sizes) <= most
 
 
 def test_a_great_tree_is_read_page_by_page_and_its_progress_is_told(serve: Serve) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import socket
+import threading
 import time
 from base64 import b64encode
 from collections.abc import Callable, Iterator
@@ -184,6 +185,26 @@ def test_a_503_without_end_ends_at_the_deadline(serve: Serve) -> None:
     (found,) = fetch(backend_for(address), ["gcp-sm://p/x"], seconds=1)
     assert isinstance(found, Unavailable | DeadlineError)
     assert time.monotonic() - began < 4
+
+
+def test_secrets_are_read_side_by_side_over_no_more_connections_than_are_allowed(serve: Serve) -> None:
+    """No answer comes before each of the connections has asked for something."""
+    together = threading.Barrier(3)
+    asked: dict[object, int] = {}
+
+    def handle(connection: socket.socket, request: bytes) -> None:
+        peer = connection.getpeername()
+        asked[peer] = asked.get(peer, 0) + 1
+        if asked[peer] == 1:
+            together.wait(20)
+        connection.sendall(good(path_of(request).split("/")[5].encode()))
+
+    port, requests = serve(handle)
+    backend = backend_for(f"http://127.0.0.1:{port}", connections=3)
+    found = fetch(backend, [f"gcp-sm://p/s-{number}" for number in range(18)], seconds=30)
+    assert [one.content.reveal() for one in found] == [f"s-{number}".encode() for number in range(18)]
+    assert len(asked) == 3
+    assert len(requests) == 18
 
 
 def path_of(request: bytes) -> str:
