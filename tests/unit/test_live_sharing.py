@@ -1,6 +1,7 @@
 """Processes that read together: who leads, who asks, and who is not let in."""
 
 import os
+import select
 import socket
 import stat
 import tempfile
@@ -180,6 +181,22 @@ def test_a_leader_that_was_killed_leaves_no_harm(join: Join, place: Place) -> No
     alone = join(Backend())
     assert texts(alone.fetch([ONE], 5, 60)) == ["1"]
     assert alone.listener is not None
+
+
+def test_who_leads_has_its_own_turn_however_many_ask(place: Place) -> None:
+    leader = Shared([ONE, TWO], Backend(), KEY, place)
+    leader.fetch([ONE], 5, 60)
+    assert leader.listener is not None
+    asking = [place.connect(5) for _ in range(40)]
+    for one in asking:
+        assert one is not None
+        one.close()
+    rounds = 0
+    while select.select([leader.listener], [], [], 0)[0]:
+        leader.serve()  # it comes back while others still wait
+        rounds += 1
+    leader.close()
+    assert rounds > 1
 
 
 def test_who_does_not_know_the_secret_gets_nothing(join: Join) -> None:

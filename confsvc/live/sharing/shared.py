@@ -23,6 +23,7 @@ from confsvc.watching import Upstream
 __all__ = ["Shared", "share"]
 
 _PATIENCE = 1.0  # seconds for somebody who connects to say what it wants
+_ROUND = 16  # who are answered before our own turn: where there are always more, it would never come
 _TRIES = 3  # where somebody leads who does not hear us out: on a busy machine it may only have been too early
 # What differs between processes that were given the same environment, and says nothing about what they may read.
 _PERSONAL = frozenset({"PWD", "OLDPWD", "SHLVL", "_"})
@@ -63,8 +64,10 @@ class Shared:
         return {reference: outcome for reference, outcome in found.items() if outcome is not None}
 
     def serve(self) -> None:
-        """Answer those who have asked."""
-        while self._lead is not None:
+        """Answer those who have asked, a few at a time: whoever leads has work of its own."""
+        for _ in range(_ROUND):
+            if self._lead is None:
+                return
             try:
                 connection, _ = self._lead.listener.accept()
             except OSError:
