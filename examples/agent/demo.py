@@ -22,7 +22,7 @@ HERE = Path(__file__).parent
 PROGRAMS = Path(sys.executable).parent
 CONFSVC = str(PROGRAMS / "confsvc")
 ROOT = secrets.token_hex(16)
-SECONDS = 30
+SECONDS = 60
 # The server is on this machine: a proxy of the environment is not to be asked for it.
 DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 PATH = f"{PROGRAMS}:{os.environ.get('PATH', os.defpath)}"
@@ -76,8 +76,14 @@ def start_agent(folder: str, address: str) -> "subprocess.Popen[bytes]":
     words = [CONFSVC, "agent", "--quiet", "--interval", "1s", "--timeout", "2s", "--socket", f"{folder}/agent.sock"]
     with Path(f"{folder}/agent.log").open("wb") as log:
         process = subprocess.Popen(words, cwd=HERE, env=environ, stderr=log)
-    wait(lambda: Path(f"{folder}/agent.sock").exists(), "the agent does not start")
+    wait(lambda: listens(f"{folder}/agent.sock"), "the agent does not start")
     return process
+
+
+def listens(path: str) -> bool:
+    """Whether somebody can connect."""
+    with socket.socket(socket.AF_UNIX) as one:
+        return not one.connect_ex(path)
 
 
 def start_store(folder: str) -> "tuple[str, subprocess.Popen[bytes]]":

@@ -16,7 +16,7 @@ from typing import Any
 
 HERE = Path(__file__).parent
 CONFSVC = str(Path(sys.executable).parent / "confsvc")
-SECONDS = 20
+SECONDS = 60
 # The service is on this machine: a proxy of the environment is not to be asked for it.
 DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 

@@ -21,7 +21,7 @@ from typing import Any
 HERE = Path(__file__).parent
 PROGRAMS = Path(sys.executable).parent
 ROOT = secrets.token_hex(16)
-SECONDS = 30
+SECONDS = 60
 # The server is on this machine: a proxy of the environment is not to be asked for it.
 DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 

@@ -200,8 +200,8 @@ def test_away_from_google_the_metadata_server_takes_a_second(monkeypatch: pytest
         monkeypatch.setattr(_metadata, "_get_metadata_ip_root", lambda *_: f"http://{host}")
         began = time.monotonic()
         with pytest.raises(Unauthenticated) as caught:
-            Identity(backend("http://127.0.0.1:1", {"GCE_METADATA_HOST": host})).headers(Deadline(30))
-        assert time.monotonic() - began < 8
+            Identity(backend("http://127.0.0.1:1", {"GCE_METADATA_HOST": host})).headers(Deadline(60))
+        assert time.monotonic() - began < 40  # google-auth pauses besides; without an end of ours it takes all of it
     assert "gcloud auth application-default login" in caught.value.hint
 
 

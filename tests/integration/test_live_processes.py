@@ -109,5 +109,5 @@ def test_sixteen_workers_make_one_read_per_change(mode: str, folder: Path, bao: 
                 assert counting.asked["GET /v1/secret/data/workers"] - before == 1
         finally:
             process.send_signal(signal.SIGTERM)
-            _, err = process.communicate(timeout=20)
+            _, err = process.communicate(timeout=60)
     assert err == ""

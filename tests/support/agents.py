@@ -78,6 +78,11 @@ class Agent:
         head = f"{method} {target} HTTP/1.1\r\nHost: confsvc\r\nConnection: close\r\n\r\n"
         return Said(ask_raw(self.path, head.encode(), timeout))
 
+    def listens(self) -> bool:
+        """Tell whether somebody can connect: the socket is there a moment before."""
+        with socket.socket(socket.AF_UNIX) as one:
+            return not one.connect_ex(self.path)
+
     def wait(self, page: str = "/readyz", status: int = 200) -> None:
         """Return when ``page`` has this status."""
         end = time.monotonic() + 120
