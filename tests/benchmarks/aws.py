@@ -15,7 +15,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "support"))
 
 from aws import ENVIRON, Aws, run_moto
-from racing import distant, print_times, race, ratio
+from racing import distant, give_up_after, print_times, race, ratio
 
 COUNT = 100
 DISTANCE = 0.02  # seconds
@@ -36,6 +36,7 @@ REFERENCES = {"secretsmanager": "aws-sm://bench/{}", "ssm": "aws-ssm:///bench/{}
 
 def main() -> None:
     """Print the tables."""
+    give_up_after(1800)
     runs = int(sys.argv[1]) if len(sys.argv) > 1 else 9
     with tempfile.TemporaryDirectory() as text, run_moto(Path(text)) as server:
         folder = Path(text)

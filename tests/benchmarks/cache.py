@@ -20,6 +20,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "support"))
 
 from fault_proxy import FaultProxy, run_proxy
 from openbao import ROOT, run_bao
+from racing import give_up_after
 
 CONFSVC = str(Path(sysconfig.get_path("scripts")) / "confsvc")
 REFUSED, BLACK_HOLE = 0.150, 2.7  # seconds added, at most
@@ -88,6 +89,7 @@ def show(found: Mapping[str, list[Run]]) -> None:
 
 def main(runs: int) -> None:
     """Print everything."""
+    give_up_after(1800)
     with tempfile.TemporaryDirectory() as name, run_bao(Path(name)) as bao, run_proxy(bao.port) as proxy:
         folder = Path(name)
         for number, path in enumerate(("one", "two")):

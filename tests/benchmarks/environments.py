@@ -20,7 +20,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "support"))
 
 from aws import ENVIRON, Aws, run_moto
 from openbao import ROOT, Bao, run_bao
-from racing import distant, print_times, race, ratio
+from racing import distant, give_up_after, print_times, race, ratio
 
 ENVIRONMENTS = ("one", "two", "three", "four", "five")
 COUNTS = {"vault://secret/bench/{}-{}#value": 34, "aws-sm://bench/{}-{}": 33, "aws-ssm:///bench/{}-{}": 33}
@@ -31,6 +31,7 @@ SCRIPT = str(Path(sysconfig.get_path("scripts")) / "confsvc")
 
 def main() -> None:
     """Print the tables."""
+    give_up_after(1800)
     runs = int(sys.argv[1]) if len(sys.argv) > 1 else 3
     with tempfile.TemporaryDirectory() as text, run_bao(Path(text)) as bao, run_moto(Path(text)) as moto:
         folder = Path(text)
@@ -73,7 +74,7 @@ def prepare(bao: Bao, moto: Aws, folder: Path) -> None:
 
 def compare(environ: dict[str, str], folder: Path, runs: int) -> None:
     """Check every environment alone and all of them together, in turn."""
-    quiet = ["sh", "-c", 'exec "$@" >/dev/null', "sh", SCRIPT, "check", "-f", "five.toml"]
+    quiet = ["sh", "-c", 'exec "$@" >/dev/null', "sh", SCRIPT, "check", "--timeout", "5m", "-f", "five.toml"]
     cases = {name: [*quiet, "-e", name] for name in ENVIRONMENTS}
     cases["all of them"] = [*quiet, "--all"]
     times = race(cases, environ, folder, runs)
@@ -90,7 +91,7 @@ def many(environ: dict[str, str], folder: Path, runs: int) -> None:
     seconds = []
     for _ in range(runs):
         start = time.perf_counter()
-        command = [SCRIPT, "diff", "-f", "many.toml", "one", "two"]
+        command = [SCRIPT, "diff", "--timeout", "5m", "-f", "many.toml", "one", "two"]
         status = subprocess.run(command, cwd=folder, env=environ, stdout=subprocess.DEVNULL, check=False).returncode
         seconds.append(time.perf_counter() - start)
         assert status == 1, status  # three quarters of them differ

@@ -13,7 +13,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "support"))
 
 from gcp import PROJECT, run_drongo
-from racing import distant, print_times, race, ratio
+from racing import distant, give_up_after, print_times, race, ratio
 
 COUNT = 100
 DISTANCE = 0.02  # seconds
@@ -38,6 +38,7 @@ POOL = (
 
 def main() -> None:
     """Print the table."""
+    give_up_after(1800)
     runs = int(sys.argv[1]) if len(sys.argv) > 1 else 9
     with tempfile.TemporaryDirectory() as text, run_drongo(Path(text)) as server:
         folder = Path(text)

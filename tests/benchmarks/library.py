@@ -5,6 +5,7 @@
 
 import os
 import statistics
+import sys
 import tempfile
 import threading
 import time
@@ -17,6 +18,10 @@ from typing import Any
 from pydantic import create_model
 
 import confsvc
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "support"))
+
+from racing import give_up_after
 
 ROUNDS = 51
 COUNT = 50
@@ -35,6 +40,7 @@ class Plain:
 
 def main() -> None:
     """Print the table."""
+    give_up_after(1800)
     with tempfile.TemporaryDirectory() as text:
         folder = Path(text)
         os.chdir(folder)
@@ -108,7 +114,10 @@ def readers(live: confsvc.Live[Any], value: int) -> list["Future[float]"]:
     """Return when each of several threads sees ``value``."""
 
     def wait() -> float:
+        end = time.perf_counter() + 120
         while live.current.setting_7 != value:
+            if time.perf_counter() > end:
+                raise TimeoutError("a change is not seen")
             time.sleep(0.002)
         return time.perf_counter()
 

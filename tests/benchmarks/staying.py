@@ -18,6 +18,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parents[1] / "support"))
 
 from openbao import ROOT, Bao, run_bao
+from racing import give_up_after
 from usage import resident, used
 
 CONFSVC = str(Path(sysconfig.get_path("scripts")) / "confsvc")
@@ -41,6 +42,7 @@ exec {{ command = ["sleep", "600"] }}
 
 def main() -> None:
     """Print the tables."""
+    give_up_after(1800)
     with tempfile.TemporaryDirectory() as text, run_bao(Path(text)) as bao:
         folder = Path(text)
         resting(folder, bao)
@@ -91,7 +93,8 @@ def running(
     finally:
         for process in processes.values():
             process.send_signal(signal.SIGTERM)
-            process.wait(20)
+        for process in processes.values():
+            process.wait(60)
 
 
 def masking(folder: Path) -> None:

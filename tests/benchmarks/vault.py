@@ -19,7 +19,7 @@ SUPPORT = Path(__file__).resolve().parent.parent / "support"
 sys.path.insert(0, str(SUPPORT))
 
 from openbao import Bao, run_bao  # noqa: E402 - the tests' own server
-from racing import distant, print_times, race, ratio  # noqa: E402
+from racing import distant, give_up_after, print_times, race, ratio  # noqa: E402
 
 PATHS = 100
 DISTANCE = 0.02  # seconds
@@ -70,6 +70,7 @@ run(sys.argv[1:])
 
 def main() -> None:
     """Print the tables."""
+    give_up_after(1800)
     runs = int(sys.argv[1]) if len(sys.argv) > 1 else 11
     with tempfile.TemporaryDirectory() as text, run_bao(Path(text)) as bao:
         folder = Path(text)

@@ -1,5 +1,6 @@
 """Timing whole processes in turn, so that ratios hold on a noisy machine."""
 
+import signal
 import subprocess
 import sys
 import time
@@ -8,7 +9,17 @@ from contextlib import contextmanager
 from pathlib import Path
 from statistics import median
 
-__all__ = ["distant", "print_times", "race", "ratio"]
+__all__ = ["distant", "give_up_after", "print_times", "race", "ratio"]
+
+
+def give_up_after(seconds: int) -> None:
+    """End this program with an error where it has not ended by itself by then, whatever it waits for."""
+
+    def give_up(*_: object) -> None:
+        sys.exit(f"this took more than {seconds} s, and is given up")
+
+    signal.signal(signal.SIGALRM, give_up)
+    signal.alarm(seconds)
 
 
 @contextmanager
