@@ -11,8 +11,9 @@ import pytest
 from certificates import Authority
 from confsvc.testing import find_leaks
 from fault_proxy import FaultProxy, run_proxy
+from observing import watch_process
 from openbao import Bao
-from running import Done, Project
+from running import CONFSVC, Done, Project
 from stores import STORES
 from supervised import Running
 from toxics import LimitData, ResetPeer, Timeout
@@ -50,12 +51,21 @@ class Shop:
     def start(self, *options: str, env: Mapping[str, str] | None = None) -> Done:
         return self.project.run(SHOW[0], *options, *SHOW[1:], env=env)
 
+    def answered(self, before: Callable[[], None] = lambda: None) -> Done:
+        """Start where stores answer. What is kept is used where a busy machine lets that take too long: then again."""
+        for _ in range(5):
+            before()
+            done = self.start()
+            if "from the cache" not in done.err:
+                return done
+        pytest.fail("each time what is kept was used")
+
     def fallen_back(self) -> Done:
         """Start, and check that it did so with what was kept, in time, and said so; nothing shows a value."""
-        began = time.monotonic()
-        done = self.start()
+        seen = watch_process([CONFSVC, *SHOW], self.project.environ, self.project.folder)
+        done = Done(seen.status, seen.out.decode(), seen.err.decode(), seen.out)
         assert (done.status, done.out) == (0, self.expected), done.err
-        assert time.monotonic() - began < QUICK
+        assert seen.end - seen.start - seen.waited < QUICK
         assert "warning: these settings are" in done.err
         assert "from the cache: " in done.err
         self.shows_nothing(done)
@@ -108,8 +118,7 @@ def test_an_outage_is_stood_in_for(shop: Shop, proxy: FaultProxy, outage: str) -
 
 
 def test_what_a_second_try_mends_is_read_anew(shop: Shop, proxy: FaultProxy) -> None:
-    proxy.use(ResetPeer(), times=1)
-    done = shop.start()
+    done = shop.answered(lambda: proxy.use(ResetPeer(), times=1))
     assert (done.status, done.out, done.err) == (0, shop.expected, "")
 
 
@@ -118,7 +127,7 @@ def test_every_store_is_stood_in_for(shop: Shop, proxy: FaultProxy) -> None:
     proxy.refuse()
     shop.fallen_back()
     proxy.clear()
-    assert shop.start().err == ""
+    assert shop.answered().err == ""
 
 
 @pytest.mark.parametrize(("status", "headers"), [(500, ""), (503, ""), (429, "Retry-After: 60\r\n")])
@@ -178,7 +187,7 @@ def test_an_answer_is_never_contradicted_nor_takes_what_is_kept(
 ) -> None:
     kept = {path: path.read_bytes() for path in (shop.project.folder / "cache").iterdir()}
     status = answer(bao, shop.store)
-    done = shop.start()
+    done = shop.answered()
     assert (done.status, done.out) == (status, ""), done.err
     assert "from the cache" not in done.err
     assert {path: path.read_bytes() for path in (shop.project.folder / "cache").iterdir()} == kept

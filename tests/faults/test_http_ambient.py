@@ -11,6 +11,7 @@ import pytest
 
 from confsvc.adapter import Deadline
 from confsvc.http import Answer, Call, Client, Origin
+from openbao import free_port
 
 Handle = Callable[[socket.socket, bytes], None]
 Serve = Callable[[Handle], tuple[int, list[bytes]]]
@@ -73,7 +74,8 @@ def test_localhost_is_found_on_either_address_without_asking_anyone(monkeypatch:
     for family, address in ((socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1")):
         if family == socket.AF_INET6 and not has_ipv6():
             pytest.skip("this machine has no IPv6 loopback")
-        with socket.create_server((address, 0), family=family) as listener:
+        # At the other address, too, nobody else listens at this port.
+        with socket.create_server((address, free_port()), family=family) as listener:
             client = Client(Origin("http", "localhost", listener.getsockname()[1]))
             listener.settimeout(10)
             assert answered(client, listener)

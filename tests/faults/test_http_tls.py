@@ -197,9 +197,14 @@ def test_a_certificate_out_of_its_time_says_so_and_what_the_clock_says(
     authority: Authority, start: Start, first: datetime.timedelta, last: datetime.timedelta
 ) -> None:
     server = start(authority.issue("old", "127.0.0.1", start=first, end=last))
+    before = today()
     error = refusal(server.port, Tls(ca_file=str(authority.file)))
     assert "has expired, or is not valid yet" in str(error)
-    assert f"{NOW:%Y-%m-%d}"[:8] in error.hint
+    assert any(day in error.hint for day in (before, today()))
+
+
+def today() -> str:
+    return f"{datetime.datetime.now(datetime.UTC):%Y-%m-%d}"
 
 
 @pytest.mark.parametrize(
