@@ -9,6 +9,7 @@ import fcntl
 import os
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from secrets import token_hex
 from stat import S_ISDIR, S_ISLNK, S_ISREG
 from typing import NamedTuple
@@ -59,8 +60,9 @@ def _locked(target: str, work: Callable[[int], bool], make: Manner | None = None
     """Do ``work`` with the open folder, alone. Where it is not there, it is made in the manner ``make``."""
     failure = ""
     folder = -1
+    is_made = False
     try:
-        is_made = make and _make(target)
+        is_made = make is not None and _make(target)
         folder = os.open(target, _FOLDER)
         if make and is_made and not os.listdir(folder):
             _hand_over(folder, make)
@@ -75,6 +77,8 @@ def _locked(target: str, work: Callable[[int], bool], make: Manner | None = None
     finally:
         if folder >= 0:
             os.close(folder)
+    if is_made:
+        _unmake(target)
     raise OutputError(f"`{target}` cannot be rendered into: {failure}")
 
 
@@ -89,11 +93,27 @@ def _make(target: str) -> bool:
     return True
 
 
+def _unmake(target: str) -> None:
+    """Remove the folder again, unless somebody has put something into it."""
+    with suppress(OSError):
+        os.rmdir(target)
+
+
 def _hand_over(folder: int, manner: Manner) -> None:
     """Let those look into a folder that is new who may read its files, whatever the umask is."""
     os.fchmod(folder, manner.folder_mode)
-    if manner.owner != (-1, -1):
-        os.fchown(folder, *manner.owner)
+    _give(folder, manner)
+
+
+def _give(descriptor: int, manner: Manner) -> None:
+    if manner.owner == (-1, -1):
+        return
+    try:
+        os.fchown(descriptor, *manner.owner)
+    except OSError as error:
+        user, group = (str(one) if one >= 0 else "" for one in manner.owner)
+        reason = f"its files cannot be given to {user}:{group}: {_why(error)}"
+        raise _Refused(reason) from None
 
 
 class _Refused(Exception):
@@ -268,8 +288,7 @@ def _write_file(handle: int, name: str, data: bytes, manner: Manner) -> None:
         while view:
             view = view[file.write(view) :]
         os.fchmod(file.fileno(), manner.mode)
-        if manner.owner != (-1, -1):
-            os.fchown(file.fileno(), *manner.owner)
+        _give(file.fileno(), manner)
         os.fsync(file.fileno())
 
 

@@ -250,6 +250,21 @@ def test_a_great_tree_is_read_page_by_page_and_its_progress_is_told(serve: Serve
     assert told[-1][1] == 10_990
 
 
+def test_a_tree_has_a_bound_so_that_memory_has_one(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("confsvc_aws.parameters._MOST", 25)
+
+    def handle(connection: socket.socket, request: bytes) -> None:
+        page = int(body_of(request).get("NextToken", 0))
+        entries = [{"Name": f"/t/{page}-{n}", "Type": "String", "Value": "v", "Version": 1} for n in range(10)]
+        connection.sendall(reply({"Parameters": entries, "NextToken": str(page + 1)}))
+
+    port, requests = serve(handle)
+    (found,) = fetch(backend(port, "aws-ssm"), ["aws-ssm:///t/"])
+    assert isinstance(found, Malformed)
+    assert found.message == "more than 25 parameters are under `/t/`: name a smaller tree"
+    assert len(requests) == 3
+
+
 @pytest.mark.parametrize("body", [b"", b"not json", b"[]", b'{"SecretString": 5}', b'{"SecretBinary": "*"}'])
 def test_an_answer_that_is_none_is_no_value(body: bytes, serve: Serve) -> None:
     port, _ = answers(serve, reply(body))

@@ -87,6 +87,24 @@ def test_files_that_are_given_away_are_in_a_folder_that_their_owner_may_look_int
     assert reads_as(4713, 4712, target / "A") == b"denied"
 
 
+def test_files_that_cannot_be_given_away_are_not_written_and_it_is_said_to_whom(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    target = tmp_path / "out"
+
+    def refuse(*_: object) -> None:
+        raise PermissionError(1, "Operation not permitted")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fchown", refuse)
+        for there in (False, True):
+            with pytest.raises(OutputError, match="cannot be given to 4711:4712: operation not permitted"):
+                render(str(target), OLD, Manner(0o400, (4711, 4712)))
+            assert target.exists() == there
+            target.mkdir(exist_ok=True)
+    assert list(target.iterdir()) == []
+
+
 def test_a_folder_that_was_there_keeps_its_owner_and_its_mode(tmp_path: Path) -> None:
     target = tmp_path / "out"
     target.mkdir(mode=0o711)
@@ -331,6 +349,19 @@ def test_a_full_disk_leaves_the_old_set(tmp_path: Path) -> None:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
     assert by_name(tmp_path) == OLD
     assert leftovers(tmp_path) == []
+
+
+def test_a_full_disk_leaves_no_folder_that_was_not_there(tmp_path: Path) -> None:
+    import resource
+
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1024, limits[1]))
+    try:
+        with pytest.raises(OutputError):
+            render(str(tmp_path / "out"), {"A": b"x" * 4096})
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("call", ["symlink", "rename"])
