@@ -20,6 +20,8 @@ from confsvc.watching.events import Changed, Event, Outage, Recovered, Rejected
 __all__ = ["Manners", "Reporter", "Supervisor"]
 
 _STOPPING = frozenset({signal.SIGTSTP, signal.SIGTTIN, signal.SIGTTOU})
+# After these no change does anything any more. A command that gets the others may mean to go on.
+_LAST = ENDING - {signal.SIGHUP}
 
 
 class Manners(NamedTuple):
@@ -59,7 +61,7 @@ class Supervisor:
         self._program: Program | None = None
         self._pid = 0
         self._status: int | None = None
-        self._is_restarting = self._is_ending = False
+        self._is_restarting = self._is_ending = self._is_leaving = False
         self._kill_at = self._start_at = float("inf")
 
     def tell(self, event: Arrived | Event) -> None:
@@ -112,6 +114,7 @@ class Supervisor:
         if arrived.number in ENDING:
             self._is_ending = True  # whoever wants an end does not want another start
             self._is_restarting = False
+            self._is_leaving = self._is_leaving or (arrived.number in _LAST and not arrived.is_shared)
             if not self._pid:
                 self._status = 128 + arrived.number
         if self._pid and not arrived.is_shared:  # else the command has it already
@@ -186,6 +189,9 @@ class Supervisor:
 
     def _on_change(self, changed: Changed) -> None:
         names = ", ".join(f"`{name}`" for name in changed.names)
+        if self._is_leaving:
+            self._say.inform(f"{names} changed: nothing is done, as the command is ending")
+            return
         refusal: ConfsvcError | None = None
         try:
             self._program = self._program_of(changed.resolution)

@@ -158,6 +158,29 @@ def test_a_command_that_does_not_stop_is_killed_and_started(shop: Project, start
     assert running.status() == 137
 
 
+def test_a_change_starts_nothing_anew_that_was_told_to_end(shop: Project, start: Start) -> None:
+    drain = "trap 'echo draining; while [ ! -e enough ]; do sleep 0.05; done; exit 7' TERM\n"
+    shop.write({"slow.sh": drain + "echo up $PORT\nwhile :; do sleep 0.05; done\n"})
+    running = start("--stop-timeout=30s", command=("sh", "slow.sh"))
+    running.says("up 1")
+    running.send(signal.SIGTERM)
+    running.says("draining")
+    set_env(shop, "PORT=2\n")
+    running.says("`PORT` changed: nothing is done, as the command is ending")
+    shop.write({"enough": ""})
+    assert running.status() == 7
+    assert running.out.split() == ["up", "1", "draining"]
+
+
+def test_what_outlives_a_hangup_is_restarted_as_ever(shop: Project, start: Start) -> None:
+    running = start()
+    running.says("up 1")
+    running.send(signal.SIGHUP)
+    running.says("got SIGHUP")
+    set_env(shop, "PORT=2\n")
+    running.says("up 2")
+
+
 def test_another_signal_can_stop_it(shop: Project, start: Start) -> None:
     running = start("--stop-signal=USR1", "--stop-timeout=5s", command=("sh", "-c", "echo up $PORT; exec sleep 60"))
     running.says("up 1")
