@@ -6,7 +6,7 @@ from typing import Any
 
 import confsvc
 from confsvc.adapter import Adapter, Backend, Deadline, Description, Document
-from confsvc.errors import ConfsvcError, DeadlineError, InternalError
+from confsvc.errors import ConfsvcError, DeadlineError, InternalError, Unavailable
 from confsvc.reference import Reference
 from confsvc.registry import adapter_class
 
@@ -125,24 +125,34 @@ def _ask_all(
         outcomes.update(answers)
         pool.done(name, answers)  # after that, as what is slow to close must not make the outcomes late
 
-    _side_by_side({name: (work, (name,)) for name in groups}, deadline)
+    unasked = _side_by_side({name: (work, (name,)) for name in groups}, deadline)
+    for reference in (reference for name in unasked for reference in groups[name]):
+        outcomes[reference] = Unavailable("this machine has no thread left to ask in")
     late = DeadlineError(f"no answer within {deadline.seconds:g} s")
     return {reference: outcomes.get(reference, late) for reference in documents}
 
 
-def _side_by_side(works: Mapping[str, tuple[Callable[..., None], tuple[Any, ...]]], deadline: Deadline) -> None:
-    """Run ``works`` in threads and wait for them until ``deadline``.
+def _side_by_side(works: Mapping[str, tuple[Callable[..., None], tuple[Any, ...]]], deadline: Deadline) -> list[str]:
+    """Run ``works`` in threads and wait for them until ``deadline``. Returns those that there was no thread for.
 
     Being daemons, the threads of a backend that never answers keep no process alive.
     """
-    workers = [
-        threading.Thread(target=work, args=arguments, name=f"confsvc-{name}", daemon=True)
+    workers = {
+        name: threading.Thread(target=work, args=arguments, name=f"confsvc-{name}", daemon=True)
         for name, (work, arguments) in works.items()
-    ]
-    for worker in workers:
-        worker.start()
-    for worker in workers:
+    }
+    started = {name: worker for name, worker in workers.items() if _is_started(worker)}
+    for worker in started.values():
         worker.join(min(deadline.remaining(), threading.TIMEOUT_MAX))
+    return [name for name in works if name not in started]
+
+
+def _is_started(worker: threading.Thread) -> bool:
+    try:
+        worker.start()
+    except RuntimeError:  # the system has no more of them
+        return False
+    return True
 
 
 def _answers(adapter: Adapter, references: Sequence[Reference], question: tuple[_Ask, type]) -> dict[Reference, object]:

@@ -48,8 +48,7 @@ def spawn(program: Program) -> int:
     environ = {_bytes(name): _bytes(text) for name, text in program.environ.items()}
     parent = os.getpid()
     is_front = program.group and _is_in_front()
-    reading, writing = os.pipe()
-    pid = _fork()
+    pid, reading, writing = _fork_with_pipe(program.file)
     if pid == 0:
         _become(program, environ, parent, writing, is_front=is_front)
     os.close(writing)
@@ -57,9 +56,7 @@ def spawn(program: Program) -> int:
     if not failure:
         return pid
     os.waitpid(pid, 0)
-    number = int(failure)
-    status = 127 if number == errno.ENOENT else 126
-    raise CommandError(f"cannot run `{program.file}`: {os.strerror(number).lower()}", exit_status=status)
+    raise _refusal(program.file, int(failure))
 
 
 def reap() -> list[Ended]:
@@ -85,6 +82,24 @@ def bring_to_front(pid: int) -> None:
         os.tcsetpgrp(_TTY, os.getpgid(pid))
     except OSError:  # no terminal, or it is gone
         return
+
+
+def _fork_with_pipe(file: str) -> tuple[int, int, int]:
+    """Return the child's id, zero in the child, and both ends of a pipe. Raises CommandError where there is no more."""
+    pipe: tuple[int, ...] = ()
+    try:
+        pipe = reading, writing = os.pipe()
+        return _fork(), reading, writing
+    except OSError as error:
+        number = error.errno or errno.EAGAIN
+    for descriptor in pipe:
+        os.close(descriptor)
+    raise _refusal(file, number)
+
+
+def _refusal(file: str, number: int) -> CommandError:
+    status = 127 if number == errno.ENOENT else 126
+    return CommandError(f"cannot run `{file}`: {os.strerror(number).lower()}", exit_status=status)
 
 
 def _fork() -> int:

@@ -2,6 +2,7 @@
 
 import os
 import threading
+import time
 from collections.abc import Callable
 from contextlib import ExitStack
 from signal import SIGTERM
@@ -21,6 +22,7 @@ from confsvc.watching import Changed, Event, Pace, Watcher
 __all__ = ["Staying", "supervise"]
 
 _STDOUT, _STDERR = 1, 2
+_REST = 5.0  # seconds after an error that nobody expected
 _DRAIN = 2.0  # seconds for what the command has printed, where something that it left behind still holds the pipe
 
 
@@ -55,7 +57,7 @@ def supervise(request: Request, program_of: Callable[[Resolution], Program], sta
             say.warn(warning)
         parent.redirect(resolution, stack)
         if staying.pace:
-            threading.Thread(target=watcher.run, args=(parent.on_event,), name="confsvc-watch", daemon=True).start()
+            threading.Thread(target=parent.watch, args=(watcher,), name="confsvc-watch", daemon=True).start()
             stack.callback(watcher.stop)
         return parent.run(resolution)
 
@@ -86,6 +88,12 @@ class _Parent:
                 self.watcher.close()
             die_of(arrived.number)
 
+    def watch(self, watcher: Watcher) -> None:
+        """Watch until it is stopped. What nobody expected is told and looked past: without us nothing would rotate."""
+        while kind := _what_goes_wrong(lambda: watcher.run(self.on_event)):
+            self._say.warn(f"the settings could not be looked at: {kind}; the command keeps the ones it has")
+            time.sleep(_REST)
+
     def on_event(self, event: Event) -> None:
         if isinstance(event, Changed) and self._staying.redact:
             self._cover(event.resolution)
@@ -113,3 +121,12 @@ class _Parent:
             stderr=entrances.get(_STDERR),
             group=self._staying.manners.group,
         )
+
+
+def _what_goes_wrong(work: Callable[[], None]) -> str:
+    """Return the kind of error that ends ``work``, empty where none does: its text may hold a value."""
+    try:
+        work()
+    except BaseException as error:  # noqa: BLE001 - a schema's validator can raise what it wants
+        return type(error).__name__
+    return ""

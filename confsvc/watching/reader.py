@@ -74,11 +74,11 @@ class Reader:
     def read(self, references: Iterable[Reference], timeout: float, max_age: float = 0.0) -> None:
         """Read ``references``. What cannot be reached is failing from then on, until it can."""
         wanted = list(references)
-        for reference in wanted:  # before reading, so that what changes meanwhile is seen the next time
-            paths = self._paths[reference]
-            if paths is not None:
-                self._signatures[reference] = signature(paths)
+        local = {reference: paths for reference in wanted if (paths := self._paths[reference]) is not None}
+        # Before reading, so that what changes meanwhile is seen the next time.
+        signatures = {reference: signature(paths) for reference, paths in local.items()}
         found = self._fetch(wanted, timeout, max_age)
+        self._signatures |= signatures
         for reference, outcome in found.items():
             if isinstance(outcome, _SILENCE) and reference in self.seen:
                 self.failing[reference] = outcome

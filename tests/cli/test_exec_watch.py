@@ -36,6 +36,18 @@ while True:  # a signal that comes just before a sleep is handled after it
     time.sleep(0.1)
 """
 
+# A schema whose validator ends the program, instead of saying no.
+PICKY = """
+import sys
+from pydantic import BaseModel, field_validator
+class Settings(BaseModel):
+    port: int
+    @field_validator("port")
+    @classmethod
+    def check(cls, port):
+        return sys.exit("no") if port == 2 else port
+"""
+
 Start = Callable[..., Running]
 
 
@@ -232,6 +244,84 @@ def test_a_new_change_ends_the_waiting(shop: Project, start: Start) -> None:
     running.says("starting it in 2 s")
     set_env(shop, "PORT=3\n")
     running.says("up 3")
+
+
+# Runs confsvc on a machine that is short of something, while there is a file `short`: once, or as often as it says.
+SHORT = """
+import os, pathlib, runpy, sys, threading
+def scarce(what, real):
+    def call(*args):
+        left = pathlib.Path("short")
+        if left.exists() and left.read_text() == what and (not args or args[0].name == "confsvc-dotenv"):
+            left.rename("was-short")
+            raise BlockingIOError(11, "no more") if what == "processes" else RuntimeError("no more")
+        return real(*args)
+    return call
+os.fork = scarce("processes", os.fork)
+threading.Thread.start = scarce("threads", threading.Thread.start)
+sys.argv = sys.argv[1:]
+runpy.run_path(sys.argv[0], run_name="__main__")
+"""
+
+
+@pytest.fixture
+def short(shop: Project) -> Iterator[Start]:
+    """A function that does what `start` does, on a machine that runs short of what a file `short` names, once."""
+    shop.write({"short.py": SHORT})
+    begun: list[Running] = []
+
+    def begin(*options: str) -> Running:
+        argv = ["exec", "--watch=100ms", "--debounce=50ms", *options, "--", sys.executable, "app.py"]
+        begun.append(Running(shop, argv, prefix=(sys.executable, "short.py")))
+        return begun[-1]
+
+    yield begin
+    for running in begun:
+        running.close()
+
+
+def test_a_restart_for_which_there_is_no_process_is_tried_again(shop: Project, short: Start) -> None:
+    running = short()
+    running.says("up 1")
+    shop.write({"short": "processes"})
+    set_env(shop, "PORT=2\n")
+    running.says("resource temporarily unavailable")
+    running.says("up 2")
+
+
+def test_a_hook_for_which_there_is_no_process_leaves_the_command_alone(shop: Project, short: Start) -> None:
+    running = short("--on-change", "command:echo hook")
+    running.says("up 1")
+    child = children(running.pid)
+    shop.write({"short": "processes"})
+    set_env(shop, "PORT=2\n")
+    running.says("the hook: cannot run")
+    set_env(shop, "PORT=3\n")
+    running.says("hook\n")
+    assert children(running.pid) == child
+    assert "got" not in running.out
+
+
+def test_a_look_for_which_there_is_no_thread_is_an_outage(shop: Project, short: Start) -> None:
+    running = short()
+    running.says("up 1")
+    shop.write({"short": "threads"})
+    set_env(shop, "PORT=2\n")
+    running.says("the settings cannot be read")
+    running.says("no thread left")
+    running.says("up 2")
+
+
+def test_a_look_that_fails_as_nobody_expected_is_told_and_not_the_last(shop: Project, start: Start) -> None:
+    shop.manifest('schema = "picky:Settings"\n[environments.development]\nsources = ["dotenv://.env"]\n')
+    shop.write({"picky.py": PICKY})
+    running = start(command=("sh", "-c", "echo up $PORT; exec sleep 60"))
+    running.says("up 1")
+    set_env(shop, "PORT=2\n")
+    running.says("the settings could not be looked at: SystemExit")
+    set_env(shop, "PORT=3\n")
+    running.says("up 3")
+    assert "Traceback" not in running.err
 
 
 def test_a_signal_between_two_starts_ends_us(shop: Project, start: Start) -> None:
