@@ -19,6 +19,7 @@ import pytest
 from agents import Agent, Said, ask_raw, run_agent
 from fault_proxy import FaultProxy, run_proxy
 from openbao import Bao, missing
+from public import public_folder
 from running import CONFSVC, Project
 from supervised import until
 from toxics import Latency, ResetPeer
@@ -172,12 +173,24 @@ else:
 """
 
 
+@pytest.fixture
+def public_path() -> Iterator[str]:
+    """Where an agent can listen that every user may try to connect to."""
+    with public_folder() as folder:
+        yield str(folder / "agent.sock")
+
+
+@pytest.fixture
+def public_agent(shop: Project, public_path: str) -> Iterator[Agent]:
+    """An agent that every user may connect to."""
+    with run_agent(shop, path=public_path) as made:
+        Path(public_path).chmod(0o666)
+        yield made
+
+
 @AS_ROOT
-def test_who_connected_counts_and_not_who_speaks(agent: Agent, canary: str) -> None:
-    for folder in Path(agent.path).parents:
-        if folder.owner() == "root" and folder != Path("/"):
-            folder.chmod(folder.stat().st_mode | 0o055)
-    Path(agent.path).chmod(0o666)
+def test_who_connected_counts_and_not_who_speaks(public_agent: Agent, canary: str) -> None:
+    agent = public_agent
     command = [sys.executable, "-c", CONNECT, agent.path, str(NOBODY), ASK.decode()]
     spoken = subprocess.run([*command, "0"], capture_output=True, check=True).stdout
     assert canary.encode() in spoken
@@ -195,15 +208,11 @@ def test_who_connected_counts_and_not_who_speaks(agent: Agent, canary: str) -> N
 
 
 @AS_ROOT
-def test_who_has_no_number_here_is_hung_up_on(shop: Project) -> None:
+def test_who_has_no_number_here_is_hung_up_on(shop: Project, public_path: str) -> None:
     """The agent in a user namespace that knows root alone: anybody else is nobody there, and not let in."""
     if not shutil.which("setpriv"):
         missing("setpriv", "apt-get install util-linux")
-    folder = shop.folder / "run"
-    folder.mkdir(mode=0o755)
-    for one in list(folder.parents)[:4]:
-        one.chmod(one.stat().st_mode | 0o055)
-    path, log = str(folder / "agent.sock"), shop.folder / "agent.log"
+    path, log = public_path, shop.folder / "agent.log"
     command = ["unshare", "-Ur", CONFSVC, "agent", "--socket", path]
     with log.open("wb") as stream:
         process = subprocess.Popen(command, cwd=shop.folder, env=shop.environ, stdout=stream, stderr=stream)

@@ -14,6 +14,7 @@ import pytest
 from confsvc.testing import find_leaks, make_canary
 from fault_proxy import FaultProxy, run_proxy
 from openbao import Bao, missing
+from public import public_folder
 from running import CONFSVC, Project
 from supervised import Running, children, until
 from toxics import Timeout
@@ -28,6 +29,14 @@ address = "http://127.0.0.1:{port}"
 [environments.app.values]
 A = "${{vault://secret/hiding#a}}"
 """
+
+
+@pytest.fixture
+def project() -> Iterator[Project]:
+    """An empty project, which every user may look into."""
+    with public_folder() as folder:
+        (folder / ".git").mkdir()
+        yield Project(folder)
 
 
 @pytest.fixture
@@ -77,8 +86,6 @@ def as_nobody(shop: Project) -> list[str]:
         pytest.skip("needs root, to become somebody else")
     if not shutil.which("setpriv"):
         missing("setpriv", "apt-get install util-linux")
-    for folder in (shop.folder, *list(shop.folder.parents)[:3]):
-        folder.chmod(folder.stat().st_mode | 0o055)
     for name in ("run", "out"):
         (shop.folder / name).mkdir(mode=0o700)
         os.chown(shop.folder / name, NOBODY, NOBODY)
