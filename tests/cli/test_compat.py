@@ -41,7 +41,8 @@ def shop(project: Project) -> Project:
 
 def git(project: Project, *words: str) -> None:
     names = ["-c", "user.name=t", "-c", "user.email=t@example.com"]
-    subprocess.run(["git", *names, *words], cwd=project.folder, check=True, capture_output=True)
+    command = ["git", *names, *words]
+    subprocess.run(command, cwd=project.folder, env=project.environ, check=True, capture_output=True)
 
 
 def commit(project: Project, files: dict[str, str], tag: str) -> None:

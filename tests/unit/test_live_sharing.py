@@ -73,31 +73,39 @@ def wait(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
     return pass_by
 
 
+class Member(Shared):
+    """One that answers in a thread while it leads, as in another process."""
+
+    def __init__(self, backend: Backend, key: bytes, place: Place) -> None:
+        super().__init__([ONE, TWO], backend, key, place)
+        self._is_over = threading.Event()
+        self._thread = threading.Thread(target=self._stay)
+        self._thread.start()
+
+    def _stay(self) -> None:
+        while not self._is_over.wait(0.002):
+            self.serve()
+
+    def close(self) -> None:
+        """Answer nobody any more, then leave: a process does not do both at once either."""
+        self._is_over.set()
+        self._thread.join()
+        super().close()
+
+
 Join = Callable[..., Shared]
 
 
 @pytest.fixture
 def join(place: Place) -> Iterator[Join]:
-    """Joins those at the place; whoever leads is answering in a thread, as in another process."""
-    made: list[Shared] = []
-    is_over = threading.Event()
-    threads: list[threading.Thread] = []
-
-    def serve(one: Shared) -> None:
-        while not is_over.is_set():
-            one.serve()
-            time.sleep(0.002)
+    """Joins those at the place."""
+    made: list[Member] = []
 
     def begin(backend: Backend, key: bytes = KEY) -> Shared:
-        made.append(Shared([ONE, TWO], backend, key, place))
-        threads.append(threading.Thread(target=serve, args=(made[-1],)))
-        threads[-1].start()
+        made.append(Member(backend, key, place))
         return made[-1]
 
     yield begin
-    is_over.set()
-    for thread in threads:
-        thread.join()
     for one in made:
         one.close()
 
