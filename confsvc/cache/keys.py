@@ -16,6 +16,8 @@ __all__ = ["SIZE", "GivenKeys", "Key", "KeySource", "StateKeys", "key_sources", 
 
 SIZE = 32  # bytes
 _LARGEST = 256  # bytes of a file with a key
+_MAKE, _CLOSE = "head -c 32 /dev/urandom > FILE; chmod 0400 FILE", "chmod 0400"  # what helps
+_SHARED = "others than its owner may read or write it"
 _NAME, _NEXT = "cache.key", "cache.key.next"
 
 
@@ -134,18 +136,20 @@ def read_key_file(path: str) -> Key:
         CacheError: there is none, or others may read it.
 
     """
-    failure = ""
+    failure = hint = ""
     data = b""
     try:
         with open(os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK), "rb") as file:
             failure = _complaint(os.fstat(file.fileno()))
             data = b"" if failure else file.read(_LARGEST)
+            hint = _CLOSE if failure == _SHARED else ""
     except OSError as error:
         failure = why(error)
+        hint = _MAKE if isinstance(error, FileNotFoundError) else ""
     except ValueError:
         failure = "its path holds a NUL"
     if failure:
-        raise CacheError(f"the key in `{display(path)}` is not used: {failure}", reason="key", hint="chmod 0400")
+        raise CacheError(f"the key in `{display(path)}` is not used: {failure}", reason="key", hint=hint)
     return Key(Secret(_checked(data, path)), path)
 
 
@@ -164,7 +168,7 @@ def _complaint(found: os.stat_result) -> str:
         return "it belongs to another user"
     # Kubernetes gives a Secret volume to root and, for a pod with an fsGroup, lets the group read it.
     shared = 0o037 if found.st_uid == 0 else 0o077
-    return "others than its owner may read or write it" if found.st_mode & shared else ""
+    return _SHARED if found.st_mode & shared else ""
 
 
 def _checked(data: bytes, place: str) -> bytes:
@@ -179,9 +183,8 @@ def _checked(data: bytes, place: str) -> bytes:
     except ValueError:
         failed = True
     if failed or len(decoded) != SIZE:
-        hint = "head -c 32 /dev/urandom > FILE; chmod 0400 FILE"
         raise CacheError(
-            f"the key in `{display(place)}` is not {SIZE} bytes, nor their base64", reason="key", hint=hint
+            f"the key in `{display(place)}` is not {SIZE} bytes, nor their base64", reason="key", hint=_MAKE
         )
     return decoded
 

@@ -80,11 +80,11 @@ class Folder:
             if make:
                 os.makedirs(path, mode=0o700, exist_ok=True)
             handle = os.open(path, FOLDER)
-        except FileNotFoundError:
-            return None
         except ValueError:
             failure = "its path holds a NUL"
         except OSError as error:
+            if isinstance(error, FileNotFoundError) and not make:
+                return None
             failure = why(error)
         else:
             found = os.fstat(handle)

@@ -14,19 +14,9 @@ from confsvc.resolver import Request
 
 __all__ = ["main", "parser"]
 
-# Options that mean nothing where nobody stays.
-_STAYING = (
-    "on_change",
-    "debounce",
-    "min_interval",
-    "splay",
-    "max_restarts",
-    "stop_timeout",
-    "stop_signal",
-    "hook_timeout",
-    "group",
-    "die_with_parent",
-)
+# Options that mean nothing where no change is seen, and where nobody stays.
+_WATCHING = ("on_change", "debounce", "min_interval", "splay", "max_restarts", "stop_signal", "hook_timeout")
+_STAYING = ("stop_timeout", "group", "die_with_parent")
 
 
 def parser() -> Parser:
@@ -66,15 +56,16 @@ def main(argv: list[str]) -> int:
     request = request_of(args)._replace(static=args.require_static)
     path = request.given.get("PATH", request.environ.get("PATH"))
     find_command(command[0], path)  # before anything is fetched
-    if args.watch is None and not args.redact:
-        _become(args, request, command)
+    if args.watch is None:
+        _refuse_alone(args)
+        if not args.redact:
+            _become(args, request, command)
     from confsvc.cli.staying import stay
 
     return stay(args, request, lambda resolution: _prepare(args, request, command, resolution), command)
 
 
 def _become(args: argparse.Namespace, request: Request, command: Sequence[str]) -> NoReturn:
-    _refuse_alone(args)
     resolution = resolve(request)
     file, environ = _prepare(args, request, command, resolution)
     for line in _endings(resolution):
@@ -118,10 +109,11 @@ def _prepare(
 
 
 def _refuse_alone(args: argparse.Namespace) -> None:
-    """Refuse options about staying where the process becomes the command."""
-    for name in _STAYING:
+    """Refuse options that mean nothing without ``--watch``; with ``--redact`` somebody stays all the same."""
+    why = "no change is seen" if args.redact else "nobody stays beside the command"
+    for name in _WATCHING if args.redact else (*_WATCHING, *_STAYING):
         if getattr(args, name):
-            raise UsageError(f"--{name.replace('_', '-')} needs --watch: without it nobody stays beside the command")
+            raise UsageError(f"--{name.replace('_', '-')} needs --watch: without it {why}")
 
 
 def _endings(resolution: Resolution) -> list[str]:

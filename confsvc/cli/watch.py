@@ -81,6 +81,8 @@ def main(argv: list[str]) -> int:
 
 def _hook(args: argparse.Namespace) -> _Hook | None:
     if args.on_change is None:
+        if args.hook_timeout is not None:
+            raise UsageError("--hook-timeout needs --on-change: without it nothing is run")
         return None
     action = parse_action(args.on_change)
     if action.kind != "command":

@@ -66,6 +66,11 @@ def test_stderr_is_masked_too(shop: Project) -> None:
     assert "w0rd" not in done.err
 
 
+def test_how_to_treat_the_command_may_be_said_without_watching(shop: Project) -> None:
+    options = ("--stop-timeout=5s", "--group", "--die-with-parent")
+    assert shop.run("exec", "--redact", *options, "--", "sh", "-c", "exit 3").status == 3
+
+
 def test_what_is_too_short_is_told(shop: Project) -> None:
     done = shop.run("exec", "--redact", "--", "true")
     assert "`PIN` is too short to be masked" in done.err

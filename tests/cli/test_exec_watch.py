@@ -425,6 +425,8 @@ BAD = [
     (("--watch", "--stop-timeout=0"), "above zero"),
     (("--on-change=restart",), "needs --watch"),
     (("--splay=1s",), "needs --watch"),
+    (("--redact", "--on-change=restart"), "needs --watch: without it no change is seen"),
+    (("--redact", "--max-restarts=1"), "needs --watch"),
 ]
 
 

@@ -109,6 +109,12 @@ def test_there_is_nothing_to_restart(shop: Project) -> None:
     assert "no command here" in done.err
 
 
+def test_a_limit_for_a_hook_that_there_is_none_of_is_refused(shop: Project) -> None:
+    done = shop.run("watch", "--hook-timeout=5s")
+    assert done.status == 64
+    assert "--hook-timeout needs --on-change" in done.err
+
+
 def test_a_first_set_that_is_not_valid_ends_it(shop: Project) -> None:
     set_env(shop, "PORT=x\n")
     assert shop.run("watch").status == 65

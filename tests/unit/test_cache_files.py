@@ -315,6 +315,29 @@ def test_a_bad_key_is_refused_and_said(desk: Desk, case: str) -> None:
     assert message in desk.write()
 
 
+HINTS = {
+    "nothing": "head -c 32 /dev/urandom > FILE",
+    "for all": "(chmod 0400)",
+    "a folder": "is a directory",
+    "a pipe": "not a regular file",
+}
+
+
+@pytest.mark.parametrize("case", HINTS)
+def test_what_helps_against_a_bad_key_is_said_and_nothing_else(desk: Desk, case: str) -> None:
+    GIVEN[case][0](desk.folder / "given.key")
+    desk.environ["CONFSVC_CACHE_KEY_FILE"] = str(desk.folder / "given.key")
+    said = desk.write()
+    assert HINTS[case] in said
+    assert ("chmod 0400" in said) == (case in {"nothing", "for all"})
+
+
+@pytest.mark.parametrize("variable", ["CONFSVC_CACHE_DIR", "XDG_STATE_HOME"])
+def test_a_folder_that_cannot_be_made_is_said(desk: Desk, variable: str) -> None:
+    desk.environ[variable] = "/proc/confsvc"  # where nobody can make one, and it is not there
+    assert "is not used: no such file or directory" in desk.write()
+
+
 @pytest.mark.parametrize(
     "data",
     [b"k" * 32, b"a2tra2tra2tra2tra2tra2tra2tra2tra2tra2tra2s=\n", b"__-_a2tra2tra2tra2tra2tra2tra2tra2tra2tra2s="],
