@@ -51,7 +51,7 @@ def listen(path: str, *, is_wide: bool) -> Listening:
     path = os.path.abspath(path)
     folder = os.path.dirname(path)
     if len(os.fsencode(path)) > _LONGEST:
-        raise OutputError(f"`{display(path)}` is too long for a socket: {_LONGEST} bytes")
+        raise OutputError(f"`{display(path)}` is too long for a socket: {_LONGEST} bytes at most")
     _check_folder(folder, is_wide=is_wide)
     _check_place(path)
     lead = Place(path).lead(_BACKLOG, 0o666 if is_wide else 0o600)

@@ -331,7 +331,7 @@ def test_nothing_that_it_says_holds_a_value(shop: Project, canary: str) -> None:
         (["-e", "production", "--listen", "127.0.0.1:0", "--token-file", ".env"], 64, "for nobody else to read"),
         (["-e", "production", "--listen", "0.0.0.0:0", "--token-file", "token"], 64, "for loopback alone"),
         (["-e", "production", "--socket", ""], 64, "--socket names nothing"),
-        (["-e", "production", "--socket", "a" * 200], 73, "too long"),
+        (["-e", "production", "--socket", "a" * 200], 73, "too long for a socket: 100 bytes at most"),
     ],
 )
 def test_bad_orders_have_their_exit_status(shop: Project, argv: list[str], status: int, words: str) -> None:
