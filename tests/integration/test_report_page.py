@@ -141,7 +141,7 @@ document.body.offsetHeight; return performance.now() - began
 
 def test_a_search_through_everything_is_quick(browser: Browser, large: str) -> None:
     browser.open(large)
-    both = [(browser.run(SEARCH, text), browser.run(BY_HAND, "")) for text in ("setting_0", "setting_0", "setting_1")]
+    both = [(browser.run(SEARCH, text), browser.run(BY_HAND, "")) for text in ("setting_0", "setting_2")]
     took, floor = (min(times) for times in zip(*both, strict=True))
     browser.run(SEARCH, "setting_1")
     assert shown(browser) == 1000

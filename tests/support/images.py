@@ -124,6 +124,6 @@ def build_python_app(podman: Podman) -> None:
 
 
 def _python(*argv: str) -> None:
-    done = subprocess.run([sys.executable, *argv], capture_output=True, text=True, timeout=300, check=False)
+    done = subprocess.run([sys.executable, *argv], capture_output=True, text=True, timeout=900, check=False)
     if done.returncode:
         pytest.fail(f"python {' '.join(argv)}: {done.stdout[-1000:]}{done.stderr[-2000:]}")

@@ -67,7 +67,7 @@ class Podman:
     ) -> "subprocess.CompletedProcess[str]":
         """Run `podman` with ``argv``; where ``check`` is set, it has to end with 0."""
         done = subprocess.run(
-            [*self._command, *argv], env=self._environ, input=data, capture_output=True, timeout=300, check=False
+            [*self._command, *argv], env=self._environ, input=data, capture_output=True, timeout=900, check=False
         )
         out, err = (stream.decode(errors="replace") for stream in (done.stdout, done.stderr))
         if check and done.returncode:
@@ -82,7 +82,7 @@ class Podman:
         with subprocess.Popen(command, stdout=subprocess.PIPE) as tar:
             done = subprocess.run(
                 [*self._command, "import", "--quiet", *options, "-", name],
-                env=self._environ, stdin=tar.stdout, capture_output=True, timeout=300, check=False,
+                env=self._environ, stdin=tar.stdout, capture_output=True, timeout=900, check=False,
             )  # fmt: skip
         assert (tar.returncode, done.returncode) == (0, 0), done.stderr
 
