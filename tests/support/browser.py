@@ -11,7 +11,7 @@ from selenium.webdriver import Chrome
 from selenium.webdriver.chrome.options import Options
 from selenium.webdriver.chrome.service import Service
 
-from openbao import missing
+from openbao import free_port, missing
 
 __all__ = ["Browser", "run_browser"]
 
@@ -69,7 +69,7 @@ def run_browser(folder: Path) -> Iterator[Browser]:
         options.add_argument(flag)
     options.binary_location = str(program)
     options.set_capability("goog:loggingPrefs", {"performance": "ALL", "browser": "ALL"})
-    chrome = Chrome(options=options, service=Service(str(driver)))
+    chrome = Chrome(options=options, service=Service(str(driver), port=free_port()))
     try:
         yield Browser(chrome)
     finally:
