@@ -4,6 +4,7 @@ import contextlib
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import sysconfig
@@ -49,12 +50,20 @@ def start(copy: Path) -> Iterator[Start]:
 
     yield begin
     for process in running:
+        until(lambda process=process: process.poll() is not None or not ignores_term(process.pid))  # type: ignore[misc]
         process.terminate()
     for process in running:
         with contextlib.suppress(subprocess.TimeoutExpired):
             process.wait(60)
         assert process.poll() is not None, (copy / "log").read_text()
     log.close()
+
+
+def ignores_term(pid: int) -> bool:
+    """Tell whether a process ignores SIGTERM, as uWSGI's master does until its workers are there, and answer."""
+    status = Path(f"/proc/{pid}/status").read_text()
+    (ignored,) = [line.split()[1] for line in status.splitlines() if line.startswith("SigIgn:")]
+    return bool(int(ignored, 16) >> (signal.SIGTERM - 1) & 1)
 
 
 def get(port: int, path: str = "/") -> Any:
