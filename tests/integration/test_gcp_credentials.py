@@ -158,8 +158,8 @@ def test_a_login_of_gcloud_is_refreshed(google: str, home: Path) -> None:
     assert found == {"authorization": "Bearer from-token-endpoint", "x-goog-user-project": "quota"}
 
 
-def test_a_workload_identity_is_exchanged(google: str, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (home / "subject").write_text("token of the platform")
+def workload(home: Path, google: str) -> Path:
+    """Write the file of a workload identity, whose token is in `subject`. Returns its path."""
     file = home / "workload.json"
     found = {
         "type": "external_account",
@@ -169,6 +169,12 @@ def test_a_workload_identity_is_exchanged(google: str, home: Path, monkeypatch: 
         "credential_source": {"file": str(home / "subject")},
     }
     file.write_text(json.dumps(found))
+    return file
+
+
+def test_a_workload_identity_is_exchanged(google: str, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (home / "subject").write_text("token of the platform")
+    file = workload(home, google)
     monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(file))
     environ = {"GOOGLE_APPLICATION_CREDENTIALS": str(file), "GOOGLE_CLOUD_PROJECT": PROJECT}
     assert token_after(google, environ) == "from-sts"
@@ -188,6 +194,37 @@ def test_a_machine_of_google_asks_its_metadata_server(google: str, monkeypatch: 
     monkeypatch.setattr(_metadata, "_get_metadata_ip_root", lambda *_: f"http://{host}")
     monkeypatch.setattr(_metadata, "_get_metadata_root", lambda *_: f"http://{host}/computeMetadata/v1/")
     assert token_after(google, {"GCE_METADATA_HOST": host}) == "from-metadata"
+
+
+def test_a_token_that_is_not_accepted_any_more_is_looked_for_anew_once(
+    google: str, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (home / "subject").write_text("t")
+    file = workload(home, google)
+    path = f"/v1/projects/{PROJECT}/secrets/x/versions/latest:access"
+    refused: list[str] = []
+
+    def answer(self: Google, body: str, old: Callable[[Google, str], None] = Google._answer) -> None:  # noqa: SLF001
+        if self.path == path and len(refused) < most:
+            refused.append(self.headers["Authorization"])
+            self._send({"error": {"code": 401, "status": "UNAUTHENTICATED"}}, 401)
+        else:
+            old(self, body)
+
+    monkeypatch.setattr(Google, "_answer", answer)
+    most = 1
+    (found,) = fetch(backend(google, {"GOOGLE_CLOUD_PROJECT": PROJECT}, file=str(file)), ["gcp-sm:///x"])
+    assert isinstance(found, Document), found
+    assert [where for where, _ in Google.asked].count("/sts") == 2
+    most = 100
+    (found,) = fetch(backend(google, {"GOOGLE_CLOUD_PROJECT": PROJECT}, file=str(file)), ["gcp-sm:///x"])
+    assert isinstance(found, Unauthenticated)
+    assert len(refused) == 1 + 2
+
+
+def test_the_quota_is_whose_the_manifest_says(google: str, account: Path) -> None:
+    identity = Identity(backend(google, method="service-account", file=str(account), quota_project="payer"))
+    assert identity.headers(Deadline(10))["x-goog-user-project"] == "payer"
 
 
 def test_away_from_google_the_metadata_server_takes_a_second(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -257,18 +294,7 @@ def test_no_credentials_say_what_to_do(google: str) -> None:
 def test_a_login_that_has_ended_is_not_an_outage(google: str, home: Path) -> None:
     Google.refuses.add("/sts")
     (home / "subject").write_text("t")
-    file = home / "workload.json"
-    file.write_text(
-        json.dumps(
-            {
-                "type": "external_account",
-                "audience": "//iam.googleapis.com/projects/1/locations/global/workloadIdentityPools/p/providers/x",
-                "subject_token_type": "urn:ietf:params:oauth:token-type:jwt",
-                "token_url": f"{google}/sts",
-                "credential_source": {"file": str(home / "subject")},
-            }
-        )
-    )
+    file = workload(home, google)
     (found,) = fetch(backend(google, file=str(file)), ["gcp-sm://p/x"])
     assert isinstance(found, Unauthenticated)
     with socket.create_server(("127.0.0.1", 0)) as silent:

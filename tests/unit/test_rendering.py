@@ -84,6 +84,12 @@ def test_files_that_are_given_away_are_in_a_folder_that_their_owner_may_look_int
         found = path.stat()
         assert (found.st_uid, found.st_gid) == (4711, 4712), path
     assert reads_as(4711, 4712, target / "A") == OLD["A"]
+    assert not render(str(target), OLD, Manner(0o400, (4711, 4712)))
+    for owner in ((4711, 4799), (4799, 4799)):
+        assert render(str(target), OLD, Manner(0o400, owner))
+        found = (target / "A").stat()
+        assert (found.st_uid, found.st_gid) == owner
+    render(str(target), OLD, Manner(0o400, (4711, 4712)))
     assert reads_as(4713, 4712, target / "A") == b"denied"
 
 
