@@ -10,6 +10,7 @@ from pydantic_core import PydanticSerializationError, PydanticUndefined, to_json
 
 from confsvc import _json
 from confsvc.errors import ManifestError
+from confsvc.fields import Like
 from confsvc.manifest_schema import SETTING_NAME
 from confsvc.models.fields import Field, default_of, fields_of
 from confsvc.models.types import has_fields, holds_secret, is_settings
@@ -207,7 +208,10 @@ _LIMITS = ("ge", "gt", "le", "lt", "min_length", "max_length", "pattern")
 def _constraints(field: Field) -> dict[str, object]:
     """Return what may be shown of the constraints; pydantic itself checks them."""
     marks = [(name, getattr(mark, name, None)) for mark in field.info.metadata for name in _LIMITS]
-    return {name: limit for name, limit in marks if isinstance(limit, str | int | float)}
+    found: dict[str, object] = {name: limit for name, limit in marks if isinstance(limit, str | int | float)}
+    for mark in field.info.metadata:
+        found |= mark.constraints if isinstance(mark, Like) else {}
+    return found | ({"choices": list(field.shape.choices)} if field.shape.choices else {})
 
 
 def _default_text(value: Any) -> object:

@@ -42,12 +42,13 @@ class Shape(NamedTuple):
     """How one annotation is read.
 
     ``kind`` is the manifest's name for it. ``model`` is the class with fields that it is, where it is one, and then
-    ``prepare`` takes JSON.
+    ``prepare`` takes JSON. ``choices`` are the texts that an enum takes.
     """
 
     kind: SettingType
     prepare: Prepare
     model: type | None = None
+    choices: tuple[str, ...] = ()
 
 
 def is_settings(model: type) -> bool:
@@ -69,7 +70,8 @@ def shape_of(annotation: Any, metadata: Iterable[object] = ()) -> Shape:
     annotation, inner = _unwrapped(annotation)
     like = next((mark for mark in (*metadata, *inner) if isinstance(mark, Like)), None)
     if like is not None:
-        return Shape(like.type, lambda raw: prepare(like.type, raw))
+        listed = typing.get_args(annotation) if typing.get_origin(annotation) is typing.Literal else ()
+        return Shape(like.type, lambda raw: prepare(like.type, raw), choices=_written(map(_choice_text, listed)))
     marks = {mark.__name__ if isinstance(mark, type) else type(mark).__name__ for mark in (*metadata, *inner)}
     if "Json" in marks or annotation is pydantic.Json:
         return Shape(SettingType("json"), _prepare_json_text)
@@ -228,7 +230,8 @@ def _sequence(base: type, arguments: tuple[Any, ...]) -> Shape:
 
 def _choices(values: Iterable[object]) -> Shape:
     choices = list(values)
-    by_text = {_json.to_text(value): value for value in choices if not isinstance(value, str)}
+    texts = [_choice_text(value) for value in choices]
+    by_text = {text: value for text, value in zip(texts, choices, strict=True) if not isinstance(value, str)}
 
     def prepare_choice(raw: Raw) -> tuple[object, str]:
         if raw is None and None in choices:
@@ -236,7 +239,20 @@ def _choices(values: Iterable[object]) -> Shape:
         text, reason = prepare(SettingType("enum"), raw)
         return (text if text in choices else by_text.get(str(text), text)), reason
 
-    return Shape(SettingType("enum"), prepare_choice)
+    return Shape(SettingType("enum"), prepare_choice, choices=_written(texts))
+
+
+def _written(texts: Iterable[str | None]) -> tuple[str, ...]:
+    return tuple(text for text in texts if text is not None)
+
+
+def _choice_text(value: object) -> str | None:
+    """Return how a choice is written; None where no text is it."""
+    value = value.value if isinstance(value, enum.Enum) else value
+    try:
+        return None if value is None else _json.to_text(value)
+    except RecursionError:  # nothing that JSON has
+        return None
 
 
 def _union(arguments: tuple[Any, ...]) -> Shape:

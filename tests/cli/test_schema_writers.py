@@ -129,6 +129,16 @@ def test_a_model_is_written_down_too_and_no_secret_shows(writer: str, shop: Proj
         assert shop.run("schema", writer, *arguments).out == done.out
 
 
+def test_a_model_has_the_words_that_a_table_has(shop: Project) -> None:
+    """What is chosen from, and what limits a type of the manifest's, is told of both spellings."""
+    shop.write({"shop_settings.py": shop.run("schema", "--python").out})
+    said = {kind: shop.run("schema", "--typescript", *kind).out for kind in ((), ("-s", "shop_settings:Settings"))}
+    for text in said.values():
+        assert '  LEVEL: "debug" | "info";\n' in text
+        assert "   * enum, one of debug, info\n" in text
+        assert "   * port, at least 1024\n" in text
+
+
 def test_one_thing_at_a_time(shop: Project) -> None:
     for arguments in (("--markdown", "--typescript"), ("--manifest", "--env-example")):
         done = shop.run("schema", *arguments)

@@ -188,6 +188,13 @@ class Level(enum.Enum):
     HIGH = "high"
 
 
+class Odd(enum.Enum):
+    """Choices of which one is no JSON."""
+
+    PLAIN = "plain"
+    THING = object()
+
+
 @pytest.mark.parametrize(
     ("annotation", "raw", "expected"),
     [
@@ -198,6 +205,9 @@ class Level(enum.Enum):
         (Literal[1, "b"], "1", 1),
         (Level, "1", Level.LOW),
         (Level, "high", Level.HIGH),
+        (Literal[Level.LOW], "1", Level.LOW),
+        (Literal[Level.HIGH, Level.LOW] | None, "high", Level.HIGH),
+        (Odd, "plain", Odd.PLAIN),
         (int | None, "5", 5),
         (int | None, None, None),
         (str | None, "", ""),
@@ -217,6 +227,12 @@ class Level(enum.Enum):
 def test_text_becomes_what_the_annotation_says(annotation: Any, raw: object, expected: object) -> None:
     typed, problems = model_of(annotation).validate({"X": raw})
     assert (typed.get("X"), problems) == (expected, [])
+
+
+@pytest.mark.parametrize("annotation", [Literal[b"x"], Literal[Odd.THING], Odd])
+def test_a_choice_that_no_text_is_is_refused(annotation: Any) -> None:
+    _, problems = model_of(annotation).validate({"X": "x"})
+    assert [problem.code for problem in problems] == ["invalid"]
 
 
 @pytest.mark.parametrize("annotation", [int | None, list[str], Decimal, Level, Path, BaseModel, int | bool])
