@@ -11,7 +11,11 @@ from running import Project
 
 
 def pytest_configure() -> None:
-    """Let no signal be ignored that whoever runs us ignores, as `nohup` does: programs that we start inherit it."""
+    """Be as most processes are begun, whoever runs us: programs that we start inherit it.
+
+    A signal that `nohup` or a script ignores is not; and a folder that is made is nobody else's to write to.
+    """
+    os.umask(0o022)
     for number in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM, signal.SIGQUIT):
         if signal.getsignal(number) is signal.SIG_IGN:
             signal.signal(number, signal.default_int_handler if number is signal.SIGINT else signal.SIG_DFL)
