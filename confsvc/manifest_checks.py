@@ -216,7 +216,7 @@ def looks_unresolved(value: object, backends: Mapping[str, object]) -> bool:
     text = text if is_bare else text[2:-1]
     if not is_reference(text):
         return False
-    scheme = text.partition("://")[0]
+    scheme = text.partition("://")[0].removeprefix("ref+")  # as vals writes it
     known = scheme in backends or scheme in registry.BUILTIN
     return known and not (is_bare and scheme == "file")
 

@@ -45,6 +45,7 @@ def values(*lines: str) -> str:
         ('A = ["${B}"]', "`${…}` is filled in text only"),
         ('A = { x = "${B}" }', "`${…}` is filled in text only"),
         ('A = "vault://a/b#c"', "`A` is a reference where a value is meant"),
+        ('A = "ref+vault://a/b#c"', "`A` is a reference where a value is meant"),
         ('A = "vault://a/${B}#c"', "`A` is a reference where a value is meant"),
         ('AA = "x"', "no setting is called `AA` (did you mean `A`?)"),
     ],
