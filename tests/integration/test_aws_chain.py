@@ -21,6 +21,7 @@ class Giver(BaseHTTPRequestHandler):
     """The metadata of a machine, the endpoint of a container, the portal of SSO, and STS; and a Secrets Manager."""
 
     key: ClassVar[str] = ""
+    ended: ClassVar[int] = 0  # how many of the keys that a container is given first are not accepted any more
     asked: ClassVar[list[tuple[str, str, str]]] = []
 
     def do_GET(self) -> None:
@@ -51,7 +52,10 @@ class Giver(BaseHTTPRequestHandler):
         elif path.startswith("/latest/meta-data/iam/security-credentials/"):
             self._send({"Code": "Success", "Type": "AWS-HMAC", **given})
         elif path == "/container":
-            self._send(given)
+            count = sum(where == path for where, _, _ in self.asked)
+            self._send({**given, "AccessKeyId": "ASIAENDED"} if count <= self.ended else given)
+        elif "Credential=ASIAENDED/" in authorization:
+            self._send({"__type": "ExpiredTokenException", "message": self.key}, 400)
         elif path == "/federation/credentials":
             names = {"accessKeyId": "ASIAGIVEN", "secretAccessKey": self.key, "sessionToken": "t"}
             self._send({"roleCredentials": {**names, "expiration": 4_070_908_800_000}})
@@ -61,9 +65,9 @@ class Giver(BaseHTTPRequestHandler):
         else:
             self._send({"Name": "x", "ARN": "x", "SecretString": "the value", "VersionId": "1"})
 
-    def _send(self, body: Any, **headers: str) -> None:
+    def _send(self, body: Any, status: int = 200, **headers: str) -> None:
         data = body if isinstance(body, bytes) else json.dumps(body).encode()
-        self.send_response(200)
+        self.send_response(status)
         self.send_header("Content-Length", str(len(data)))
         for name, text in headers.items():
             self.send_header(name.replace("_", "-"), text)
@@ -81,6 +85,7 @@ ASSUMED = """<{action}Response xmlns="https://sts.amazonaws.com/doc/2011-06-15/"
 def giver() -> Iterator[str]:
     """The address of the server. The secret key that it gives is a canary."""
     Giver.asked.clear()
+    Giver.ended = 0
     Giver.key = make_canary()
     server = ThreadingHTTPServer(("127.0.0.1", 0), Giver)
     threading.Thread(target=server.serve_forever, daemon=True).start()
@@ -127,6 +132,18 @@ def test_a_container_of_ecs_or_a_pod_of_eks_asks_its_endpoint(shop: Project, giv
         },
     )
     assert ("/container", "", "token of the pod") in Giver.asked
+
+
+@pytest.mark.parametrize(("ended", "status"), [(1, 0), (9, 77)])
+def test_credentials_that_have_ended_are_asked_for_anew_once(
+    ended: int, status: int, shop: Project, giver: str
+) -> None:
+    Giver.ended = ended
+    done = shop.run("exec", "--", "true", env={"AWS_CONTAINER_CREDENTIALS_FULL_URI": f"{giver}/container"})
+    assert done.status == status, done.err
+    assert ("log in again" in done.err) == (status == 77)
+    assert [path for path, _, _ in Giver.asked] == ["/container", "/", "/container", "/"]
+    assert find_leaks(Giver.key, done.out, done.err) == []
 
 
 def test_a_web_identity_becomes_its_role(shop: Project, giver: str) -> None:
