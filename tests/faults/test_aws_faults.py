@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from aws import ENVIRON, fetch
-from confsvc.adapter import Backend, Document
+from confsvc.adapter import Backend, Conflict, Deadline, Document
 from confsvc.errors import (
     AdapterError,
     DeadlineError,
@@ -21,7 +21,9 @@ from confsvc.errors import (
     Unauthenticated,
     Unavailable,
 )
+from confsvc.reference import parse_reference
 from confsvc.testing import find_leaks, make_canary
+from confsvc_aws.adapter import ParameterStoreAdapter
 
 Handle = Callable[[socket.socket, bytes], None]
 Serve = Callable[[Handle], tuple[int, list[bytes]]]
@@ -149,6 +151,44 @@ def test_failures_inside_a_group_are_told_apart(serve: Serve) -> None:
     found = fetch(backend(port), [f"aws-sm://{name}" for name in ("x", "denied", "locked", "gone")])
     assert [type(one) for one in found] == [Document, Denied, Malformed, NotFound]
     assert len(requests) == 1
+
+
+def test_secrets_of_a_group_are_known_by_their_name_and_by_both_forms_of_their_arn(serve: Serve) -> None:
+    port, requests = answers(serve, reply({"SecretValues": [GOOD], "Errors": []}))
+    arn = GOOD["ARN"]
+    found = fetch(backend(port), ["aws-sm://x", f"aws-sm://{arn}", f"aws-sm://{arn.removesuffix('-abcdef')}"])
+    assert [one.content.reveal() for one in found] == ["v", "v", "v"]
+    assert len(requests) == 1
+
+
+def test_a_server_may_answer_with_the_version_behind_the_name(serve: Serve) -> None:
+    def handle(connection: socket.socket, request: bytes) -> None:
+        entries = [{"Name": one, "Type": "String", "Value": one, "Version": 3} for one in body_of(request)["Names"]]
+        connection.sendall(reply({"Parameters": entries, "InvalidParameters": []}))
+
+    port, _ = serve(handle)
+    (found,) = fetch(backend(port, "aws-ssm"), ["aws-ssm:///x/y?version=3"])
+    assert found.content.reveal() == "/x/y:3"
+
+
+@pytest.mark.parametrize(("made", "over"), [(2, ""), (3, "2")])
+def test_a_version_that_came_between_is_told_of_after_the_writing(made: int, over: str, serve: Serve) -> None:
+    """Parameter Store takes no condition: only the number of the new version tells."""
+
+    def handle(connection: socket.socket, request: bytes) -> None:
+        described = {"Parameters": [{"Name": "/x", "Type": "String", "Version": 1}]}
+        connection.sendall(reply({"Version": made} if operation(request) == "putparameter" else described))
+
+    port, _ = serve(handle)
+    adapter = ParameterStoreAdapter(backend(port, "aws-ssm"))
+    told = None
+    try:
+        version = adapter.store(parse_reference("aws-ssm:///x"), "new", deadline=Deadline(20), expected="1")
+    except Conflict as conflict:
+        version, told = conflict.written, conflict
+    adapter.close()
+    assert version == str(made)
+    assert (told.over if told else "") == over
 
 
 def test_what_a_group_leaves_out_is_asked_for_by_itself(serve: Serve) -> None:

@@ -156,9 +156,9 @@ def test_those_that_make_the_same_folder_at_once_take_turns(tmp_path: Path) -> N
                 os.read(waiting, 1)  # until all are there
                 try:
                     render(str(target), NEW)
-                except OutputError:
+                    os._exit(0)
+                finally:
                     os._exit(1)
-                os._exit(0)
         os.close(waiting)
         os.close(starting)
         assert [os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) for pid in pids] == [0] * 4
