@@ -56,7 +56,11 @@ def _check(args: argparse.Namespace) -> None:
         raise UsageError("--output takes the name of a file, and it is empty")
     if args.output == "-" and output.is_json():
         raise UsageError("stdout takes the page or its data, not both", hint="-o FILE")
-    if args.output not in {None, "-"} and os.path.lexists(args.output) and not args.force:
+    if args.output in {None, "-"}:
+        return
+    if os.path.isdir(args.output):
+        raise OutputError(f"`{args.output}` cannot be written: it is a folder")
+    if os.path.lexists(args.output) and not args.force:
         raise OutputError(f"`{args.output}` is there already", hint="--force replaces it")
 
 

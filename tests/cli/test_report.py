@@ -84,6 +84,12 @@ def test_a_file_that_is_there_is_kept_unless_it_may_be_replaced(shop: Project) -
     assert page.read_text().startswith("<!doctype html>")
 
 
+@pytest.mark.parametrize("force", [(), ("--force",)])
+def test_a_folder_is_no_place_for_a_page(shop: Project, force: tuple[str, ...]) -> None:
+    done = shop.run("report", "-o", ".", *force)
+    assert (done.status, done.err) == (73, "error: `.` cannot be written: it is a folder\n")
+
+
 def test_a_link_is_not_followed(shop: Project) -> None:
     (shop.folder / "other").write_text("theirs")
     (shop.folder / "report.html").symlink_to("other")
