@@ -50,7 +50,8 @@ def blocks(page: Path) -> list[Block]:
 @pytest.fixture
 def shop(tmp_path: Path) -> Project:
     """A project folder with the name that the pages use, which no manifest above it reaches into."""
-    (tmp_path / "shop" / ".git").mkdir(parents=True)
+    (tmp_path / "shop").mkdir(mode=0o755)  # whatever the umask: a group that could write here would get no agent
+    (tmp_path / "shop" / ".git").mkdir()
     return Project(tmp_path / "shop")
 
 
