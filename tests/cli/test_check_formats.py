@@ -143,7 +143,7 @@ def checked(project: Project, canary: str) -> Project:
 
 
 def check(project: Project, *words: str) -> Done:
-    return project.run("check", "--all", "--timeout", "2s", *words)
+    return project.run("check", "--all", *words)
 
 
 def test_junit_xml_has_a_suite_for_each_environment_and_counts_what_is_in_it(checked: Project, canary: str) -> None:
