@@ -173,6 +173,19 @@ def test_the_manifest_of_each_example_is_one(name: str) -> None:
     assert (done.returncode, done.stderr) == (0, "")
 
 
+def test_a_job_gives_up_on_each_exit_status_that_does_not_get_better_and_tries_the_others_again() -> None:
+    page = (ROOT / "docs" / "exit-codes.md").read_text()
+    rows = re.findall(r"^\| ([0-9]+) \| .* \| (yes|no) \|$", page, re.MULTILINE)
+    said = {answer: {int(status) for status, one in rows if one == answer} for answer in ("yes", "no")}
+    (job,) = [one for one in build(EXAMPLE / "job") if one["kind"] == "Job"]
+    rules = {rule["action"]: rule["onExitCodes"] for rule in job["spec"]["podFailurePolicy"]["rules"]}
+    assert {action: set(codes["values"]) for action, codes in rules.items()} == {
+        "FailJob": said["no"],
+        "Count": said["yes"],
+    }
+    assert {codes["containerName"] for codes in rules.values()} == {check_injected(job)["name"]}
+
+
 def test_the_roles_are_valid() -> None:
     for path in (ROOT / "k8s" / "rbac").rglob("kustomization.yaml"):
         objects = build(path.parent)

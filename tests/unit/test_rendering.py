@@ -290,6 +290,28 @@ def test_a_crash_before_any_call_leaves_a_whole_set(tmp_path: Path) -> None:
     assert number > 40
 
 
+@pytest.mark.parametrize("before", [{}, OLD])
+def test_a_crash_of_the_first_run_or_of_a_wipe_is_cleaned_up_by_the_next_one(
+    before: Mapping[str, bytes], tmp_path: Path
+) -> None:
+    number = 0
+    crashed = True
+    while crashed:
+        target = tmp_path / str(number)
+        if before:
+            render(str(target), before)
+        work = (lambda target=target: wipe(str(target))) if before else (lambda target=target: render(str(target), NEW))
+        crashed = dies_before(number, CALLS, work)
+        if target.is_dir():
+            assert seen(target) in ({}, before or NEW), number
+        render(str(target), NEW)
+        assert by_name(target) == seen(target) == NEW
+        assert leftovers(target) == []
+        assert b"old-secret" not in all_bytes(target)
+        number += 1
+    assert number > 15
+
+
 def test_that_test_can_fail(tmp_path: Path) -> None:
     torn = 0
     for number in range(12):
