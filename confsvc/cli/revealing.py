@@ -45,4 +45,7 @@ def refuse_terminal(args: argparse.Namespace) -> None:
 
     """
     if not args.reveal and sys.stdout is not None and sys.stdout.isatty():
-        raise UsageError("secrets are not printed to a terminal", hint="--reveal does it all the same; -o FILE writes")
+        raise UsageError(
+            "secrets are not printed to a terminal",
+            hint="--reveal prints them all the same; -o FILE writes them to a file for you alone",
+        )
