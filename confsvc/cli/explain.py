@@ -116,7 +116,9 @@ def _show_one(name: str, request: Request, resolved: Resolved, problem: Problem 
         output.write_json(found | {"declared": declared, "layers": [_look_data(look) for look in looks]})
         return
     rows: list[tuple[str, str]] = [("setting", name)]
-    rows += [(key, text) for key, text in _describe(setting).items() if text] if setting else [("declared", "no")]
+    rows += (
+        [(key, text) for key, text in _describe(setting, value).items() if text] if setting else [("declared", "no")]
+    )
     if value:
         rows += [("value from", str(value.origin)), ("written at", value.origin.place), ("age", _age(value.origin))]
     elif problem:
@@ -157,10 +159,12 @@ def _declaration(setting: Setting) -> dict[str, object]:
     }
 
 
-def _describe(setting: Setting) -> dict[str, str]:
+def _describe(setting: Setting, value: Value | None) -> dict[str, str]:
     """Return the declaration for people."""
     limits = ", ".join(f"{key} = {limit}" for key, limit in setting.constraints.items())
     found = {key: "yes" if value else "no" for key, value in _declaration(setting).items()}
+    if value and value.secret and not setting.secret:
+        found |= {"secret": "yes, by where its value is from"}
     return found | {"description": setting.description, "type": str(setting.type), "limits": limits}
 
 

@@ -121,3 +121,13 @@ sources = ["dotenv://one.env", "dotenv://two.env", "dotenv://three.env"]
 def test_the_order_needs_no_manifest(project: Project) -> None:
     done = project.run("explain", "--order", "--json")
     assert [entry["layer"] for entry in json.loads(done.out)] == ["default", "source", "values", "environment", "set"]
+
+
+@pytest.mark.parametrize(("name", "text"), [("KEY", "yes"), ("URL", "yes, by where its value is from"), ("PORT", "no")])
+def test_what_is_secret_by_what_it_is_made_of_is_not_called_plain(name: str, text: str, project: Project) -> None:
+    project.manifest(
+        "[settings]\nKEY = { secret = true }\nURL = {}\nPORT = {}\n"
+        '[environments.e.values]\nKEY = "k"\nURL = "https://${KEY}@host"\nPORT = "80"\n'
+    )
+    said = dict(line.split(None, 1) for line in project.run("explain", name).out.splitlines()[:3])
+    assert said["secret"] == text
