@@ -2,9 +2,7 @@
 
 import hashlib
 import json
-import threading
 from collections.abc import Iterator, Mapping
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, ClassVar
 from urllib.parse import parse_qs
 
@@ -13,30 +11,20 @@ import pytest
 from aws import REGION
 from confsvc.testing import find_leaks, make_canary
 from running import Project
+from serving import Quiet, serving
 
 ROLE = "arn:aws:iam::123456789012:role/shop"
 
 
-class Giver(BaseHTTPRequestHandler):
+class Giver(Quiet):
     """The metadata of a machine, the endpoint of a container, the portal of SSO, and STS; and a Secrets Manager."""
 
     key: ClassVar[str] = ""
     ended: ClassVar[int] = 0  # how many of the keys that a container is given first are not accepted any more
     asked: ClassVar[list[tuple[str, str, str]]] = []
 
-    def do_GET(self) -> None:
-        self._answer("")
-
-    def do_PUT(self) -> None:
-        self._answer("")
-
-    def do_POST(self) -> None:
-        self._answer(self.rfile.read(int(self.headers.get("Content-Length", 0))).decode())
-
-    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - as it is called there
-        del format, args
-
-    def _answer(self, body: str) -> None:
+    def _answer(self) -> None:
+        body = self.rfile.read(int(self.headers.get("Content-Length", 0))).decode()
         path, authorization = self.path.partition("?")[0], self.headers.get("Authorization", "")
         self.asked.append((path, body, authorization))
         given = {
@@ -65,6 +53,8 @@ class Giver(BaseHTTPRequestHandler):
         else:
             self._send({"Name": "x", "ARN": "x", "SecretString": "the value", "VersionId": "1"})
 
+    do_GET = do_PUT = do_POST = _answer
+
     def _send(self, body: Any, status: int = 200, **headers: str) -> None:
         data = body if isinstance(body, bytes) else json.dumps(body).encode()
         self.send_response(status)
@@ -87,11 +77,8 @@ def giver() -> Iterator[str]:
     Giver.asked.clear()
     Giver.ended = 0
     Giver.key = make_canary()
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Giver)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_address[1]}"
-    server.shutdown()
-    server.server_close()
+    with serving(Giver) as address:
+        yield address
 
 
 @pytest.fixture
