@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import NamedTuple
 
 from confsvc import cores
@@ -95,7 +96,7 @@ def _end_with(watcher: Watcher, running: list["subprocess.Popen[bytes]"]) -> Non
 
     def end(number: int, _frame: object) -> None:
         for process in running:
-            process.kill()
+            _kill(process)
         watcher.close()
         os._exit(128 + number)
 
@@ -163,7 +164,7 @@ def _run(hook: _Hook, environ: Mapping[str, str], running: list["subprocess.Pope
     encoded = {name.encode(errors="surrogateescape"): t.encode(errors="surrogateescape") for name, t in environ.items()}
     try:
         file = find_command(hook.words[0], environ.get("PATH"))
-        process = subprocess.Popen(list(hook.words), executable=file, env=encoded)
+        process = subprocess.Popen(list(hook.words), executable=file, env=encoded, process_group=0)
     except ConfsvcError as error:
         return f"the hook cannot be run: {error.message}"
     except OSError as error:
@@ -172,9 +173,16 @@ def _run(hook: _Hook, environ: Mapping[str, str], running: list["subprocess.Pope
     try:
         status = process.wait(hook.timeout)
     except subprocess.TimeoutExpired:
-        process.kill()
+        _kill(process)
         process.wait()
         return f"the hook took longer than {hook.timeout:g} s and was killed"
     finally:
         running.clear()
     return f"the hook failed with status {status if status >= 0 else 128 - status}" if status else ""
+
+
+def _kill(process: "subprocess.Popen[bytes]") -> None:
+    """Kill a hook, and what it has started."""
+    if process.poll() is None:
+        with suppress(ProcessLookupError, PermissionError):  # it has just ended; or it is another user now
+            os.killpg(process.pid, signal.SIGKILL)

@@ -18,7 +18,8 @@ _TTY = 0
 class Program(NamedTuple):
     """What to start. ``stdout`` and ``stderr`` are descriptors, ours where they are None.
 
-    With ``group`` it becomes the leader of a process group, in the foreground if we are.
+    With ``group`` it becomes the leader of a process group, in the foreground if we are; with ``aside`` of one that
+    never is.
     """
 
     file: str
@@ -27,6 +28,7 @@ class Program(NamedTuple):
     stdout: int | None = None
     stderr: int | None = None
     group: bool = False
+    aside: bool = False
 
 
 class Ended(NamedTuple):
@@ -117,7 +119,7 @@ def _become(program: Program, environ: dict[bytes, bytes], parent: int, writing:
     try:
         if not native.arrange_death(signal.SIGTERM, parent):
             os._exit(128 + signal.SIGTERM)
-        if program.group:
+        if program.group or program.aside:
             os.setpgid(0, 0)
         if is_front:
             bring_to_front(0)

@@ -3,6 +3,7 @@
 import os
 import signal
 from collections.abc import Mapping
+from contextlib import suppress
 
 from confsvc.adapter import lasting_clock
 from confsvc.inject.process import find_command
@@ -18,6 +19,7 @@ class Hook:
         self._words = words
         self._timeout = timeout
         self._waiting: tuple[str, ...] = ()
+        self._is_late = False
         self.pid = 0
         self.due = float("inf")
 
@@ -33,24 +35,35 @@ class Hook:
             return
         file = find_command(self._words[0], environ.get("PATH"))
         changed = {**environ, "CONFSVC_CHANGED": " ".join(names)}
-        self.pid = spawn(Program(file, self._words, changed, group=False))
+        self.pid = spawn(Program(file, self._words, changed, aside=True))
         self.due = lasting_clock() + self._timeout
+        self._is_late = False
 
     def stop_if_late(self, now: float) -> bool:
-        """Kill it if its time is over. Returns whether it was."""
+        """Kill it, and what it has started, if its time is over. Returns whether it was."""
         if not self.pid or now < self.due:
             return False
         self.due = float("inf")
-        os.kill(self.pid, signal.SIGKILL)
+        self._is_late = True
+        self._send(signal.SIGKILL)
         return True
 
+    def end(self) -> None:
+        """Tell it to end, as it ends with us."""
+        if self.pid:
+            self._send(signal.SIGTERM)
+
     def done(self, status: int) -> int:
-        """Take note that it ended, and return ``status``."""
+        """Take note that it ended, and return ``status``; zero where we killed it, which is known."""
         self.pid = 0
         self.due = float("inf")
-        return status
+        return 0 if self._is_late else status
 
     def take_waiting(self) -> tuple[str, ...]:
         """Return the names that it is to be run for once more, if any, and forget them."""
         names, self._waiting = self._waiting, ()
         return names if not self.pid else ()
+
+    def _send(self, number: int) -> None:
+        with suppress(ProcessLookupError, PermissionError):  # it has just ended; or it is another user now
+            os.killpg(self.pid, number)

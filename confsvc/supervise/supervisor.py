@@ -81,6 +81,7 @@ class Supervisor:
         self._pid = spawn(self._program)
         while self._status is None:
             self._handle_next()
+        self._hook.end()
         return self._status
 
     def _handle_next(self) -> None:

@@ -154,6 +154,29 @@ def test_a_hook_that_hangs_is_killed_and_the_next_one_runs(shop: Project, start:
     running.says("hook 3")
 
 
+def test_nothing_is_left_of_a_hook_that_was_killed(shop: Project, start: Start) -> None:
+    shop.write({"hang.sh": "sleep 600 &\necho $! > left\nwait\n"})
+    running = start("--hook-timeout=3s", "--on-change", "command:sh hang.sh")
+    running.says("up 1")
+    set_env(shop, "PORT=2\n")
+    running.says("took longer than 3 s and was killed")
+    left = int((shop.folder / "left").read_text())
+    until(lambda: not alive(left))
+    assert "the hook failed" not in running.err  # it is told once what became of it
+
+
+def test_a_hook_ends_with_us_and_what_it_has_started_too(shop: Project, start: Start) -> None:
+    shop.write({"slow.sh": "sleep 600 &\necho $! > left\necho begun\nwait\n"})
+    running = start("--on-change", "command:sh slow.sh")
+    running.says("up 1")
+    set_env(shop, "PORT=2\n")
+    running.says("begun")
+    running.send(signal.SIGTERM)
+    assert running.status() == 7
+    left = int((shop.folder / "left").read_text())
+    until(lambda: not alive(left))
+
+
 def test_a_hook_that_is_not_there_is_told(shop: Project, start: Start) -> None:
     running = start("--on-change", "command:no-such-program")
     running.says("up 1")

@@ -9,7 +9,7 @@ import pytest
 
 from confsvc.testing import find_leaks
 from running import Project
-from supervised import Running
+from supervised import Running, alive, until
 
 MANIFEST = """
 [settings]
@@ -94,6 +94,18 @@ def test_a_hook_that_goes_wrong_is_told_and_the_watch_goes_on(
     running.says(message)
     set_env(shop, "PORT=3\n")
     running.says("changed PORT", 2)
+
+
+@pytest.mark.parametrize("is_late", [True, False], ids=["too late", "ended with us"])
+def test_nothing_is_left_of_a_hook_that_was_killed(is_late: bool, shop: Project, start: Start) -> None:
+    shop.write({"hang.sh": "sleep 600 &\necho $! > left\necho begun\nwait\n"})
+    running = start(f"--hook-timeout={3 if is_late else 600}s", "--on-change", "command:sh hang.sh")
+    set_env(shop, "PORT=2\n")
+    running.says("took longer than 3 s and was killed" if is_late else "begun")
+    left = int((shop.folder / "left").read_text())
+    if not is_late:
+        running.send(signal.SIGTERM)
+    until(lambda: not alive(left))
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])

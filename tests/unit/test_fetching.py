@@ -8,7 +8,7 @@ import pytest
 
 from confsvc import registry
 from confsvc.adapter import Backend, Deadline, Document, Outcome
-from confsvc.errors import ConfsvcError, DeadlineError, InternalError, ManifestError, NotFound
+from confsvc.errors import ConfsvcError, DeadlineError, InternalError, ManifestError, NotFound, Unavailable
 from confsvc.fetching import Pool, fetch_documents
 from confsvc.reference import Reference
 from confsvc.testing import find_leaks
@@ -176,3 +176,19 @@ def test_one_backend_gets_all_its_references_in_one_call() -> None:
     backends = {"b": Backend("b", "b", {}, "/", {})}
     fetch_documents(references, backends, Deadline(10), Pool(Listening))
     assert asked == [["one", "two", "three"]]
+
+
+def test_where_there_is_no_thread_left_a_backend_is_unavailable_and_the_others_are_read(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    start = threading.Thread.start
+
+    def scarce(thread: threading.Thread) -> None:
+        if thread.name == "confsvc-b0":
+            raise RuntimeError("can't start new thread")
+        start(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", scarce)
+    found = fetch(Fake, Fake)
+    assert isinstance(found["b0"], Unavailable)
+    assert isinstance(found["b1"], Document)
