@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Mapping
 from copy import copy
 from typing import Any, TypedDict, TypeVar
 
-from confsvc.errors import ConfsvcError
+from confsvc.errors import ConfsvcError, UsageError
 from confsvc.finding import make_request
 from confsvc.resolution import Resolution
 from confsvc.resolver import Request
@@ -55,7 +55,15 @@ def bare(function: Callable[[], T]) -> T:
 
 
 def request_for(schema: Schema | str | None, options: Options, *, only: Iterable[str] = ()) -> Request:
-    """Return what is asked for."""
+    """Return what is asked for.
+
+    Raises:
+        UsageError: one text stands where several are meant, which no type checker finds.
+
+    """
+    for name, several in (("sources", options.get("sources")), ("only", only)):
+        if isinstance(several, str):
+            raise UsageError(f"`{name}` takes a list, and this is one text", hint=f"{name}=[…]")
     others: dict[str, Any] = {**options}
     return make_request(schema=schema, given=others.pop("set", None), only=only, **others)
 

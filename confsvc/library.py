@@ -98,7 +98,7 @@ def resolve(  # noqa: PLR0913 - the options of the command line
     )
     set = None  # noqa: A001 - as in ``load``
     hidden = hide(options)
-    return bare(lambda: _resolve(schema, frozenset(only), hidden.reveal()))
+    return bare(lambda: _resolve(schema, only, hidden.reveal()))
 
 
 def _load(model: type[T], options: Options) -> T:
@@ -107,7 +107,7 @@ def _load(model: type[T], options: Options) -> T:
     return schema.instance
 
 
-def _resolve(schema: type | str | None, only: frozenset[str], options: Options) -> Resolution:
+def _resolve(schema: type | str | None, only: Iterable[str], options: Options) -> Resolution:
     return _unwrap(request_for(_schema_of(schema) if isinstance(schema, type) else schema, options, only=only))
 
 

@@ -125,6 +125,13 @@ def test_set_names_what_the_model_has() -> None:
         confsvc.load(Small, environment="production", set={"NAM": ""})
 
 
+def test_one_text_where_several_are_meant_is_told() -> None:
+    with pytest.raises(confsvc.UsageError, match="`sources` takes a list"):
+        confsvc.load(Small, sources="dotenv://.env")
+    with pytest.raises(confsvc.UsageError, match="`only` takes a list"):
+        confsvc.resolve(environment="production", only="NAME")
+
+
 def test_every_problem_at_once(folder: Path) -> None:
     (folder / ".env").write_text(f"PORT={CANARY}\n")
     with pytest.raises(confsvc.ResolutionError) as caught:
