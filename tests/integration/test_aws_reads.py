@@ -32,7 +32,7 @@ def read(aws: Aws, text: str, environ: dict[str, str] | None = None) -> Any:
 def describe(backend: Backend, text: str) -> Any:
     adapter: Any = adapter_class(backend.adapter)(backend)
     reference = parse_reference(text)
-    found = adapter.describe([reference], deadline=Deadline(20))[reference]
+    found = adapter.describe([reference], deadline=Deadline(60))[reference]
     adapter.close()
     return found
 
@@ -40,7 +40,7 @@ def describe(backend: Backend, text: str) -> Any:
 def store(backend: Backend, text: str, fields: dict[str, Any], expected: str | None = None) -> str:
     adapter: Any = adapter_class(backend.adapter)(backend)
     try:
-        return str(adapter.store(parse_reference(text), fields, deadline=Deadline(20), expected=expected))
+        return str(adapter.store(parse_reference(text), fields, deadline=Deadline(60), expected=expected))
     finally:
         adapter.close()
 

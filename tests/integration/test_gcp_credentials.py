@@ -152,9 +152,9 @@ def test_a_login_of_gcloud_is_refreshed(google: str, home: Path) -> None:
     )
     environ = {"GOOGLE_CLOUD_PROJECT": PROJECT}
     identity = Identity(backend(google, environ))
-    credentials = identity.credentials(Deadline(10))
+    credentials = identity.credentials(Deadline(60))
     credentials._token_uri = f"{google}/token"  # noqa: SLF001 - google-auth takes none from this kind of file
-    found = identity.headers(Deadline(10))
+    found = identity.headers(Deadline(60))
     assert found == {"authorization": "Bearer from-token-endpoint", "x-goog-user-project": "quota"}
 
 
@@ -224,7 +224,7 @@ def test_a_token_that_is_not_accepted_any_more_is_looked_for_anew_once(
 
 def test_the_quota_is_whose_the_manifest_says(google: str, account: Path) -> None:
     identity = Identity(backend(google, method="service-account", file=str(account), quota_project="payer"))
-    assert identity.headers(Deadline(10))["x-goog-user-project"] == "payer"
+    assert identity.headers(Deadline(60))["x-goog-user-project"] == "payer"
 
 
 def test_away_from_google_the_metadata_server_takes_a_second(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -24,7 +24,7 @@ def value(outcome: Any, text: str = "x://x") -> Any:
 def describe(gcp: Gcp, text: str) -> Any:
     adapter = SecretManagerAdapter(gcp.backend())
     reference = parse_reference(text)
-    found = adapter.describe([reference], deadline=Deadline(20))[reference]
+    found = adapter.describe([reference], deadline=Deadline(60))[reference]
     adapter.close()
     return found
 
@@ -32,7 +32,7 @@ def describe(gcp: Gcp, text: str) -> Any:
 def store(gcp: Gcp, text: str, fields: dict[str, Any], expected: str | None = None) -> str:
     adapter = SecretManagerAdapter(gcp.backend())
     try:
-        return adapter.store(parse_reference(text), fields, deadline=Deadline(20), expected=expected)
+        return adapter.store(parse_reference(text), fields, deadline=Deadline(60), expected=expected)
     finally:
         adapter.close()
 

@@ -193,10 +193,10 @@ def test_a_login_that_ends_between_two_reads_is_made_once_more(bao: Bao, role: d
     before = bao.accessors()
     adapter = VaultAdapter(backend_for(bao.address, role, auth={"method": "approle"}))
     reference = parse_reference(SECRET).document
-    assert isinstance(adapter.fetch([reference], deadline=Deadline(10))[reference], Document)
+    assert isinstance(adapter.fetch([reference], deadline=Deadline(60))[reference], Document)
     for accessor in bao.accessors() - before:
         bao.call("POST", "auth/token/revoke-accessor", {"accessor": accessor})
-    assert isinstance(adapter.fetch([reference], deadline=Deadline(10))[reference], Document)
+    assert isinstance(adapter.fetch([reference], deadline=Deadline(60))[reference], Document)
     adapter.close()
     assert not bao.accessors() - before
 
@@ -205,9 +205,9 @@ def test_a_given_token_that_ends_between_two_reads_is_said_to_have_ended(bao: Ba
     token = bao.token("auth")
     adapter = VaultAdapter(backend_for(bao.address, {"VAULT_TOKEN": token}))
     reference = parse_reference(SECRET).document
-    assert isinstance(adapter.fetch([reference], deadline=Deadline(10))[reference], Document)
+    assert isinstance(adapter.fetch([reference], deadline=Deadline(60))[reference], Document)
     bao.call("POST", "auth/token/revoke", {"token": token})
-    outcome = adapter.fetch([reference], deadline=Deadline(10))[reference]
+    outcome = adapter.fetch([reference], deadline=Deadline(60))[reference]
     adapter.close()
     assert isinstance(outcome, Unauthenticated)
     assert "expired" in outcome.message

@@ -80,13 +80,13 @@ def test_a_lease_is_renewed_and_given_back(database: Bao) -> None:
     assert isinstance(document, Document)
     assert document.lease is not None
     adapter = VaultAdapter(backend_for(database.address))
-    renewed = adapter.renew(document.lease, deadline=Deadline(10))
+    renewed = adapter.renew(document.lease, deadline=Deadline(60))
     assert renewed.id == document.lease.id
     assert renewed.duration > 0
-    adapter.revoke(document.lease, deadline=Deadline(10))
+    adapter.revoke(document.lease, deadline=Deadline(60))
     assert not is_live(database, document.lease.id)
     with pytest.raises(Malformed):
-        adapter.renew(document.lease, deadline=Deadline(10))
+        adapter.renew(document.lease, deadline=Deadline(60))
     adapter.close()
 
 

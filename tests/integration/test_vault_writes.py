@@ -28,11 +28,11 @@ def adapter(bao: Bao) -> Iterator[VaultAdapter]:
 
 def describe(adapter: VaultAdapter, text: str) -> Any:
     reference = parse_reference(text)
-    return adapter.describe([reference], deadline=Deadline(10))[reference]
+    return adapter.describe([reference], deadline=Deadline(60))[reference]
 
 
 def store(adapter: VaultAdapter, text: str, fields: dict[str, Any], expected: str | None = None) -> str:
-    return adapter.store(parse_reference(text), fields, deadline=Deadline(10), expected=expected)
+    return adapter.store(parse_reference(text), fields, deadline=Deadline(60), expected=expected)
 
 
 def test_it_has_every_optional_ability(adapter: VaultAdapter) -> None:

@@ -80,7 +80,7 @@ class Aws:
         DIRECT.open(request, timeout=10).close()
 
 
-def fetch(backend: Backend, texts: Sequence[str], seconds: float = 20) -> list[Any]:
+def fetch(backend: Backend, texts: Sequence[str], seconds: float = 60) -> list[Any]:
     """Return the outcome of each of the references ``texts``, read together with a new adapter."""
     adapter: Any = adapter_class(backend.adapter)(backend)
     references = [parse_reference(text).document for text in texts]

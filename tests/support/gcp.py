@@ -56,7 +56,7 @@ def backend_for(address: str, environ: Mapping[str, str] | None = None, **option
     return Backend("gcp-sm", "gcp-sm", {**plain, **options}, "/", environ or {})
 
 
-def fetch(backend: Backend, texts: Sequence[str], seconds: float = 20) -> list[Any]:
+def fetch(backend: Backend, texts: Sequence[str], seconds: float = 60) -> list[Any]:
     """Return the outcome of each of the references ``texts``, read together with a new adapter."""
     adapter = SecretManagerAdapter(backend)
     references = [parse_reference(text).document for text in texts]

@@ -22,7 +22,7 @@ def backend_for(
     return Backend(name, "vault", {"address": address, **options} if address else options, directory, environ)
 
 
-def fetch(backend: Backend, *texts: str, seconds: float = 20) -> list[Document | ConfsvcError]:
+def fetch(backend: Backend, *texts: str, seconds: float = 60) -> list[Document | ConfsvcError]:
     """Return the outcome of each reference; an error that is raised is the outcome of all."""
     references = [parse_reference(text).document for text in texts]
     adapter = VaultAdapter(backend)
@@ -36,7 +36,7 @@ def fetch(backend: Backend, *texts: str, seconds: float = 20) -> list[Document |
     return [found[reference] for reference in references]
 
 
-def fetch_one(backend: Backend, text: str, *, seconds: float = 20) -> Document | ConfsvcError:
+def fetch_one(backend: Backend, text: str, *, seconds: float = 60) -> Document | ConfsvcError:
     """Return the outcome of one reference."""
     return fetch(backend, text, seconds=seconds)[0]
 
