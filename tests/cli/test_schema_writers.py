@@ -17,6 +17,7 @@ from confsvc.types import SettingType
 from confsvc.writers.env_example import env_example
 from confsvc.writers.markdown import markdown
 from confsvc.writers.typescript import typescript
+from openbao import missing
 from running import Project
 
 MANIFEST = r"""
@@ -147,9 +148,7 @@ def test_one_thing_at_a_time(shop: Project) -> None:
 
 
 def test_typescript_takes_the_declarations(shop: Project) -> None:
-    compiler = shutil.which("tsc")
-    if compiler is None:
-        pytest.skip("tsc is not installed: npm install -g typescript")
+    compiler = shutil.which("tsc") or missing("tsc", "apt-get install node-typescript")
     (shop.folder / "env.d.ts").write_text(shop.run("schema", "--typescript").out)
     done = subprocess.run([compiler, "--noEmit", "env.d.ts"], cwd=shop.folder, capture_output=True, check=False)
     assert done.returncode == 0, done.stdout
